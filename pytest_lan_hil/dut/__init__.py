@@ -1,0 +1,1 @@
+"""The device under test: probe (pyOCD), console (pyserial), protocol grammar, firmware images."""

@@ -1,0 +1,1 @@
+"""What measures: one module per instrument behind two small protocols."""

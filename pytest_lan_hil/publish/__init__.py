@@ -1,0 +1,1 @@
+"""Sinks: places that a run record is published to."""

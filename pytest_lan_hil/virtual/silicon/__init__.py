@@ -1,0 +1,1 @@
+"""Emulated chips: core, cycles, power states, one module per chip."""
