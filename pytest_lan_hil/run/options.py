@@ -1,0 +1,33 @@
+"""What the user asked of a run, from the command line, the ini file or the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Settings of one session.
+
+    Attributes:
+        rootdir: The project under test; boards/ and benches/ are looked for here first.
+        boards: Names or files, in the order given.
+        bench: Name or file, or None to look for a real probe.
+        output: Folder of run records.
+        board_folders: Further folders of board files.
+        pushgateway: URL or None.
+        job: Pushgateway job name.
+        wait_s: How long to wait for a bench that another process holds.
+        push_timeout_s: Limit for the push at the end.
+    """
+
+    rootdir: Path
+    boards: tuple[str, ...]
+    bench: str | None
+    output: Path
+    board_folders: tuple[Path, ...] = field(default=())
+    pushgateway: str | None = None
+    job: str = "lan_hil"
+    wait_s: float = 60.0
+    push_timeout_s: float = 3.0

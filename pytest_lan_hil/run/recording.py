@@ -1,0 +1,160 @@
+"""One capture made while a `with` block runs, with the state of the bench around it.
+
+A power window is free of the debugger: the last pyOCD session is closed, the core runs and the debug domain
+is proved down before the analyzer starts; a session that was open at any moment of the capture makes it
+invalid, because an attached debugger draws current and keeps sleep modes from working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+
+from pytest_lan_hil.measure.envelope import Envelope, envelope
+from pytest_lan_hil.measure.quantities import energy, latency, mean_power
+from pytest_lan_hil.measure.windows import find_windows
+from pytest_lan_hil.model.capture import Capture
+from pytest_lan_hil.model.errors import InputError, InstrumentError, MeasurementInvalid
+from pytest_lan_hil.model.measurement import Conditions, Measurement
+from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.run.bench import OpenBench
+
+INFERENCE = "inference"
+PHASE = "phase"
+
+
+class Recording:
+    """A capture and what it says about the DUT; the numbers are there once the block has ended."""
+
+    def __init__(self) -> None:
+        self._capture: Capture | None = None
+        self._conditions = Conditions()
+        self._spans: list[tuple[float, float]] | None = None
+        self._attached = False
+
+    @property
+    def capture(self) -> Capture:
+        """The record itself.
+
+        Raises:
+            InputError: The block that records has not ended.
+        """
+        if self._capture is None:
+            raise InputError(
+                "reading a capture that is still being made",
+                fix="read power, latency and energy after the `with power.capture()` block",
+            )
+        return self._capture
+
+    @property
+    def power(self) -> Measurement:
+        """Mean power over the quiet, measured part (the phase marker line's windows, else everything)."""
+        return self.measurement("power")
+
+    @property
+    def latency(self) -> Measurement:
+        """Latency of each inference."""
+        return self.measurement("latency")
+
+    @property
+    def energy(self) -> Measurement:
+        """Energy of each inference."""
+        return self.measurement("energy")
+
+    def measurement(self, quantity: str) -> Measurement:
+        """Measure one quantity ("latency", "energy" or "power").
+
+        Raises:
+            MeasurementInvalid: The record can't support the number, and why.
+        """
+        capture = self.capture
+        self._require_valid(capture)
+        if quantity == "power":
+            measured = mean_power(capture, spans=self._spans)
+        else:
+            measured = {"latency": latency, "energy": energy}[quantity](capture, marker=INFERENCE)
+        return replace(measured, conditions=self._conditions)
+
+    def envelope(self) -> Envelope:
+        """The waveform, thinned for a report."""
+        return envelope(self.capture)
+
+    def _require_valid(self, capture: Capture) -> None:
+        if self._attached:
+            raise MeasurementInvalid(
+                "the debugger was attached while the record was made: an open debug session draws current"
+                " and keeps sleep modes from working",
+                fix="end the `with dut.debug()` block before the measured part of the test",
+            )
+        if not capture.complete:
+            raise MeasurementInvalid(
+                f"{capture.instrument} stopped after {capture.duration_s:.3f} s, before it was told to",
+                fix="check the analyzer's cable, then run `lan-hil doctor`",
+            )
+
+
+@contextmanager
+def record(bench: OpenBench) -> Iterator[Recording]:
+    """Record current, voltage and marker lines while the block runs.
+
+    Raises:
+        InstrumentError: The bench has no analyzer, or it failed.
+        MeasurementInvalid: The debug domain of the DUT could not be shut down.
+    """
+    analyzer = bench.analyzer
+    if analyzer is None:
+        raise InstrumentError(
+            f"recording power: bench {bench.bench.name} has no analyzer",
+            fix='add analyzer = "joulescope:SERIAL" to the bench file',
+        )
+    recording = Recording()
+    _require_detached(bench)
+    bench.clock.sleep(bench.bench.settle_s)
+    start = bench.clock.monotonic()
+    analyzer.start()
+    try:
+        yield recording
+    finally:
+        recording._capture = analyzer.stop()
+        stop = bench.clock.monotonic()
+        _describe(recording, bench, start, stop)
+
+
+def _require_detached(bench: OpenBench) -> None:
+    if bench.probe.attached_now:
+        return  # the test did that on purpose: the record will be declared invalid, with the reason
+    state = bench.probe.detach_state()
+    if not state.clean:
+        raise MeasurementInvalid(
+            f"closing the debug session before a power window: {state}",
+            fix="power-cycle the board; if it stays so, run `lan-hil doctor`",
+        )
+
+
+def _describe(recording: Recording, bench: OpenBench, start: float, stop: float) -> None:
+    """Work out the measured spans and the conditions; times of the bench's clock, seconds."""
+    capture = recording.capture
+    recording._attached = bench.probe.attached_between(start, stop)
+    quiet = [(start, stop)]
+    line = capture.markers.get(PHASE)
+    if line is not None:
+        windows = find_windows(line)
+        starts, stops = np.asarray(windows.start_s), np.asarray(windows.stop_s)
+        if len(starts):
+            recording._spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
+            quiet = [(start + a, start + b) for a, b in recording._spans]
+    console = "none"
+    if bench.console is not None:
+        at_rest = all(bench.console.quiet_between(a, b) for a, b in quiet)
+        console = "rest" if at_rest else "active"
+    recording._conditions = Conditions(
+        probe="attached" if recording._attached else "detached", console=console, supply=capture.supply
+    )
+
+
+def needs_recording(quantity: str) -> bool:
+    """True if the quantity is read from a capture (memory is not)."""
+    return QUANTITIES[quantity].capability != "memory"

@@ -1,0 +1,35 @@
+"""From the tests of a run to the run: outcome and pooled measurements. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_lan_hil.measure.quantities import pool
+from pytest_lan_hil.model.measurement import Measurement, Outcome
+from pytest_lan_hil.model.record import TestRecord
+
+
+def run_outcome(tests: Sequence[TestRecord], *, interrupted: bool) -> Outcome:
+    """Interrupted, else failed, else blocked, else passed; skipped when every test was."""
+    outcomes = {test.outcome for test in tests}
+    if interrupted or Outcome.INTERRUPTED in outcomes:
+        return Outcome.INTERRUPTED
+    for outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.PASSED):
+        if outcome in outcomes:
+            return outcome
+    return Outcome.SKIPPED
+
+
+def pooled(tests: Sequence[TestRecord]) -> dict[str, Measurement]:
+    """Quantity to measurement, pooled over the tests that judged it.
+
+    A capture tells more than was asked; but only a test with a budget states under which load its number
+    is meant, so only those are pooled. A blocked test contributes nothing.
+    """
+    judged: dict[str, list[Measurement]] = {}
+    for test in tests:
+        if test.outcome in (Outcome.BLOCKED, Outcome.INTERRUPTED) or not test.measurements:
+            continue
+        for quantity in {verdict.budget.quantity for verdict in test.verdicts}:
+            judged.setdefault(quantity, []).append(test.measurements[quantity])
+    return {quantity: pool(measurements) for quantity, measurements in sorted(judged.items())}
