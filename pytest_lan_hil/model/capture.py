@@ -32,6 +32,21 @@ class InstrumentIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class CurrentRange:
+    """Error limits of one current range, 95 % half-widths.
+
+    Attributes:
+        limit_a: The range is used for currents up to this magnitude.
+        gain: Relative (0.001 is 0.1 %).
+        offset_a: Absolute.
+    """
+
+    limit_a: float
+    gain: float
+    offset_a: float
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """Systematic error limits of an instrument, taken as 95 % half-widths.
 
@@ -40,6 +55,9 @@ class Accuracy:
         current_offset_a, voltage_offset_v: Absolute.
         timebase: Relative error of the sample clock (2e-5 is 20 ppm).
         source: Data sheet and table.
+        current_ranges: For an instrument that ranges automatically: its ranges, rising by limit. Each sample
+            has the error of the first range that holds it; then `current_gain` and `current_offset_a`
+            apply to no sample but those beyond the last range. Empty for one fixed range.
     """
 
     current_gain: float
@@ -48,6 +66,7 @@ class Accuracy:
     voltage_offset_v: float
     timebase: float
     source: str
+    current_ranges: tuple[CurrentRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,7 @@ class Measurement:
         simulated: True if a virtual bench made it.
         conditions: State of the bench.
         notes: Sentences that a reader of the number must know.
+        duration_s: Seconds of record that the values come from; 0 where that means nothing (memory).
     """
 
     quantity: str
@@ -109,6 +110,7 @@ class Measurement:
     simulated: bool
     conditions: Conditions = Conditions()
     notes: tuple[str, ...] = ()
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
