@@ -1,0 +1,36 @@
+"""One row of the benchmark table, and how it is printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure, what it is measured against, and the bar that it should clear.
+
+    `value` and `bar` are in `unit`; `at_least` says on which side of the bar the figure should be.
+    """
+
+    name: str
+    value: float
+    unit: str
+    against: str
+    bar: float
+    at_least: bool = True
+
+    @property
+    def clears(self) -> bool:
+        return self.value >= self.bar if self.at_least else self.value <= self.bar
+
+
+def lines(rows: list[Row]) -> list[str]:
+    """The table, a line a row; a missed bar says MISSED."""
+    printed = []
+    for row in rows:
+        sign = ">=" if row.at_least else "<="
+        mark = "ok" if row.clears else "MISSED"
+        printed.append(
+            f"{row.name:<44} {row.value:10.2f} {row.unit:<6} bar {sign} {row.bar:g} {row.unit:<6} {mark:<7} {row.against}"
+        )
+    return printed
