@@ -22,6 +22,7 @@ DutError and an exceeded budget make it fail.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -59,21 +60,30 @@ class ConfigError(InputError):
         line: Line number from 1, or None when the whole file is meant.
         key: The TOML key, dotted.
         fix: What to write instead.
+        others: Further errors of the same file, so that all are told at once.
     """
 
     def __init__(
-        self, problem: str, *, path: Path | str, line: int | None = None, key: str = "", fix: str = ""
+        self,
+        problem: str,
+        *,
+        path: Path | str,
+        line: int | None = None,
+        key: str = "",
+        fix: str = "",
+        others: Sequence[ConfigError] = (),
     ) -> None:
         super().__init__(problem, fix=fix)
         self.path = Path(path)
         self.line = line
         self.key = key
+        self.others = tuple(others)
 
     def __str__(self) -> str:
         where = f"{self.path}:{self.line}" if self.line is not None else str(self.path)
         key = f" [{self.key}]" if self.key else ""
         fix = f"\n  fix: {self.fix}" if self.fix else ""
-        return f"{where}:{key} {self.problem}{fix}"
+        return "\n".join([f"{where}:{key} {self.problem}{fix}", *map(str, self.others)])
 
 
 class ImageError(InputError):

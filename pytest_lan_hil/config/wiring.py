@@ -1,0 +1,109 @@
+"""A bench and a board joined: every placeholder filled, or an error that names the key to add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_lan_hil.config import uris
+from pytest_lan_hil.config.fields import number_text
+from pytest_lan_hil.config.keylines import key_lines
+from pytest_lan_hil.config.models import Bench, Board
+from pytest_lan_hil.model.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The devices of a bench for one board.
+
+    Attributes:
+        probe, console, analyzer: URIs with nothing left to fill in, or None where the bench has none.
+        markers: Marker line to the analyzer's input.
+    """
+
+    probe: str | None
+    console: str | None
+    analyzer: str | None
+    markers: Mapping[str, str]
+
+
+def wire(bench: Bench, board: Board) -> Wiring:
+    """Join a bench and a board.
+
+    An analyzer option whose whole value is a marker line's pin is left out, and so is the marker line, when
+    the board does not raise that line; every other placeholder must be filled.
+
+    Raises:
+        ConfigError: the bench does not serve the board, or the board lacks what the bench asks of it.
+    """
+    if bench.boards and board.name not in bench.boards:
+        raise ConfigError(
+            f"bench {bench.name} does not serve board {board.name}, only {', '.join(bench.boards)}",
+            path=bench.path,
+            line=_line(bench, "boards"),
+            key="boards",
+            fix=f'add "{board.name}" to the list, or choose another bench with --bench',
+        )
+    values = _values(board)
+    markers = dict(bench.markers)
+    analyzer = bench.analyzer
+    if analyzer is not None:
+        unraised = frozenset(f"pin.{marker}" for marker in markers if marker not in board.marker_pins)
+        shortened = uris.drop_options(analyzer, unraised)
+        if shortened != analyzer:
+            dropped = unraised.intersection(uris.PLACEHOLDER.findall(analyzer))
+            markers = {marker: place for marker, place in markers.items() if f"pin.{marker}" not in dropped}
+            analyzer = shortened
+    return Wiring(
+        probe=_fill(bench.probe, "probe", values, bench, board),
+        console=_fill(bench.console, "console", values, bench, board),
+        analyzer=_fill(analyzer, "analyzer", values, bench, board),
+        markers=markers,
+    )
+
+
+def _values(board: Board) -> Mapping[str, str]:
+    values = {
+        "board": board.name,
+        "target": board.target,
+        "supply_v": number_text(board.supply_v),
+        "baudrate": str(board.baudrate),
+    }
+    if board.virtual is not None:
+        values["virtual"] = board.virtual
+    return values | {f"pin.{marker}": pin for marker, pin in board.marker_pins.items()}
+
+
+def _fill(uri: str | None, role: str, values: Mapping[str, str], bench: Bench, board: Board) -> str | None:
+    if uri is None:
+        return None
+    for name in uris.PLACEHOLDER.findall(uri):
+        if name not in values:
+            raise _lacking(name, role, bench, board)
+    return uris.PLACEHOLDER.sub(lambda found: values[found[1]], uri)
+
+
+def _lacking(name: str, role: str, bench: Bench, board: Board) -> ConfigError:
+    need = f"bench {bench.name} needs it for its {role}"
+    if name == "virtual":
+        return ConfigError(
+            f"board {board.name} has no virtual silicon; {need}",
+            path=board.path,
+            key="virtual",
+            fix=f'add the line  virtual = "{board.target}"  if that silicon is emulated, or'
+            " choose a bench with a real board: --bench NAME",
+        )
+    marker = name.removeprefix("pin.")
+    return ConfigError(
+        f"board {board.name} does not say which pin raises marker line {marker}; {need}",
+        path=board.path,
+        key=f"marker_pins.{marker}",
+        fix=f'add under [marker_pins] the line  {marker} = "P0.13"  with the board\'s own pin',
+    )
+
+
+def _line(bench: Bench, key: str) -> int | None:
+    try:
+        return key_lines(bench.path.read_text("utf-8-sig")).get((key,))
+    except OSError:
+        return None
