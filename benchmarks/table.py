@@ -30,7 +30,6 @@ def lines(rows: list[Row]) -> list[str]:
     for row in rows:
         sign = ">=" if row.at_least else "<="
         mark = "ok" if row.clears else "MISSED"
-        printed.append(
-            f"{row.name:<44} {row.value:10.2f} {row.unit:<6} bar {sign} {row.bar:g} {row.unit:<6} {mark:<7} {row.against}"
-        )
+        figure = f"{row.value:10.2f} {row.unit:<6} bar {sign} {row.bar:g} {row.unit:<6} {mark:<7}"
+        printed.append(f"{row.name:<44} {figure} {row.against}")
     return printed
