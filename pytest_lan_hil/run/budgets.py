@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytest_lan_hil.config import Board
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Budget
 from pytest_lan_hil.model.quantities import QUANTITIES, Quantity
+
+if TYPE_CHECKING:  # pydantic is not loaded only because a marker is checked
+    from pytest_lan_hil.config import Board
 
 BUDGET_MARKERS: dict[str, Quantity] = {row.marker: row for row in QUANTITIES.values()}
 
