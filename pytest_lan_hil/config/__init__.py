@@ -8,8 +8,9 @@
 Nothing here opens a device; whether one is attached is found out by `dut`, `instruments` and the doctor.
 """
 
+from pytest_lan_hil.config.bench import Bench
+from pytest_lan_hil.config.board import Board, MemoryRange
 from pytest_lan_hil.config.loading import read_bench, read_board
-from pytest_lan_hil.config.models import Bench, Board, MemoryRange
 from pytest_lan_hil.config.schema import bench_schema, board_schema
 from pytest_lan_hil.config.search import (
     Found,

@@ -55,11 +55,10 @@ def _name(text: str) -> str:
     return text
 
 
-def _image(text: str, info: ValidationInfo) -> Path:
-    if not text.strip():
+def _image(path: Path, info: ValidationInfo) -> Path:
+    if path == Path():
         raise wrong("the path is empty", 'write the path from this file, as in "../build/app.elf"')
     folder = (info.context or {}).get("folder")
-    path = Path(text)
     return path if folder is None else Path(folder, path).resolve()
 
 
@@ -72,7 +71,7 @@ MarkerName = Annotated[str, AfterValidator(_marker)]
 InstrumentInput = Annotated[str, AfterValidator(_input), Field(json_schema_extra={"pattern": INPUT_PATTERN})]
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_tuple)]
-ImagePath = Annotated[str, AfterValidator(_image)]
+ImagePath = Annotated[Path, Field(strict=False), AfterValidator(_image)]
 
 
 def refuse_double(wired: Mapping[str, str], what: str) -> None:

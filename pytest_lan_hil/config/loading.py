@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from pytest_lan_hil.config.bench import Bench
+from pytest_lan_hil.config.board import Board
 from pytest_lan_hil.config.keylines import key_lines
-from pytest_lan_hil.config.models import Bench, Board
 from pytest_lan_hil.config.problems import explain
 from pytest_lan_hil.model.errors import ConfigError
 
@@ -51,17 +52,10 @@ def _read(path: Path, model: type[Description]) -> Description:
         raise ConfigError(
             f"the file says nothing: no {model.__name__.lower()} in it", path=path, fix=_SHORTEST[model]
         )
-    stem = path.stem
-    if values.setdefault("name", stem) != stem and isinstance(values["name"], str):
-        raise ConfigError(
-            f'name is "{values["name"]}", but the file is called {path.name}',
-            path=path,
-            line=lines[("name",)],
-            key="name",
-            fix=f"remove the line, or rename the file to {values['name']}.toml",
-        )
     try:
-        description = model.model_validate(values, context={"folder": path.parent})
+        description = model.model_validate(
+            {"name": path.stem} | values, context={"folder": path.parent, "stem": path.stem}
+        )
     except ValidationError as invalid:
         raise explain(invalid, model, path, lines) from None
     description._path = path

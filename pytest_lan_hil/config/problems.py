@@ -28,8 +28,19 @@ def explain(
     invalid: ValidationError, model: type[BaseModel], path: Path, lines: Mapping[KeyPath, int]
 ) -> ConfigError:
     """One ConfigError that holds every finding of a file, in the order of its lines."""
-    found = [_explain_one(detail, model, path, lines) for detail in invalid.errors(include_url=False)]
-    return bundle(found)
+    details = invalid.errors(include_url=False)
+    misspelt = {
+        (*detail["loc"][:-1], _meant(detail, model))
+        for detail in details
+        if detail["type"] == "extra_forbidden"
+    }
+    return bundle(
+        [
+            _explain_one(detail, model, path, lines)
+            for detail in details
+            if not (detail["type"] == "missing" and detail["loc"] in misspelt)
+        ]
+    )
 
 
 def bundle(errors: Sequence[ConfigError]) -> ConfigError:
@@ -73,6 +84,7 @@ def _words(detail: ErrorDetails, loc: KeyPath, model: type[BaseModel]) -> tuple[
         return "is empty", f"write for example  {_example(key, field)}"
     wanted = {
         "string_type": "text in quotes",
+        "path_type": "text in quotes",
         "float_type": "a number",
         "int_type": "a whole number",
         "tuple_type": "a list",
@@ -87,6 +99,10 @@ def _words(detail: ErrorDetails, loc: KeyPath, model: type[BaseModel]) -> tuple[
         f"must be {wanted}, but is {_kind_of(found)} ({shown(found)})",
         f"write  {_example(key, field, found, kind)}",
     )
+
+
+def _meant(detail: ErrorDetails, model: type[BaseModel]) -> str | None:
+    return nearest(str(detail["loc"][-1]), _keys_at(model, detail["loc"][:-1]))
 
 
 def _unknown_key(key: str, known: Sequence[str], loc: KeyPath) -> tuple[str, str]:

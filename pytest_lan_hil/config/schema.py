@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pytest_lan_hil.config.models import Bench, Board
+from pytest_lan_hil.config.bench import Bench
+from pytest_lan_hil.config.board import Board
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

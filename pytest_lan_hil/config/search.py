@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from pytest_lan_hil.config.bench import Bench
+from pytest_lan_hil.config.board import Board
 from pytest_lan_hil.config.fields import nearest
 from pytest_lan_hil.config.loading import read_bench, read_board
-from pytest_lan_hil.config.models import Bench, Board
 from pytest_lan_hil.model.errors import InputError
 
 

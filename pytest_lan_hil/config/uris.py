@@ -56,20 +56,24 @@ def check(role: str, uri: str) -> tuple[str, str] | None:
     return None if ok else (f'"{uri}" does not name a {role}', form)
 
 
-def collision(uris: Mapping[str, str]) -> tuple[str, str] | None:
-    """Two roles that name the same device, or None.
+def same_device(uri: str | None, others: Mapping[str, str | None]) -> str | None:
+    """The role among `others` whose URI names the same device as `uri`, or None.
 
     A probe and a console may be one piece of USB hardware; they collide only where they would open the same
     thing: the same URI, or the same device file.
     """
-    seen: dict[str, str] = {}
-    for role, uri in uris.items():
-        file = re.search(r"(?:^|:)(/dev/[^?\s]+|(?i:COM)[0-9]+)", uri)
-        device = (file[1] if file[1].startswith("/") else file[1].upper()) if file else uri
-        if device in seen:
-            return seen[device], role
-        seen[device] = role
+    for role, other in others.items():
+        if uri is not None and other is not None and device_of(uri) == device_of(other):
+            return role
     return None
+
+
+def device_of(uri: str) -> str:
+    """What would be opened: the device file that a URI names, else the URI itself."""
+    file = re.search(r"(?:^|:)(/dev/[^?\s]+|(?i:COM)[0-9]+)", uri)
+    if file is None:
+        return uri
+    return file[1] if file[1].startswith("/") else file[1].upper()
 
 
 def drop_options(uri: str, missing: frozenset[str]) -> str:

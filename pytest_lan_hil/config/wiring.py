@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_lan_hil.config import uris
+from pytest_lan_hil.config.bench import Bench
+from pytest_lan_hil.config.board import Board
 from pytest_lan_hil.config.fields import number_text
 from pytest_lan_hil.config.keylines import key_lines
-from pytest_lan_hil.config.models import Bench, Board
 from pytest_lan_hil.model.errors import ConfigError
 
 

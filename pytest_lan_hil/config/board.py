@@ -1,8 +1,4 @@
-"""What a board file and a bench file may say: typed, frozen, unknown keys forbidden.
-
-The classes describe one file each; finding the file is `search`, joining the two is `wiring`. Field examples
-are shown to the user whose file lacks the key or has it wrong.
-"""
+"""What a board file may say."""
 
 from __future__ import annotations
 
@@ -14,41 +10,18 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PrivateAttr,
     ValidationInfo,
     create_model,
     field_validator,
     model_validator,
 )
 
-from pytest_lan_hil.config import uris
-from pytest_lan_hil.config.fields import (
-    ImagePath,
-    InstrumentInput,
-    MarkerName,
-    Name,
-    Names,
-    Pin,
-    nearest,
-    refuse_double,
-    wrong,
-)
+from pytest_lan_hil.config.description import Description
+from pytest_lan_hil.config.fields import ImagePath, MarkerName, Name, Pin, nearest, refuse_double, wrong
 from pytest_lan_hil.model.errors import ImageError
 from pytest_lan_hil.model.quantities import QUANTITIES
 
 ADDRESS_SPACE = 1 << 32
-
-
-class _Description(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-    _path: Path = PrivateAttr(default=Path())
-
-    @property
-    def path(self) -> Path:
-        """The file it was read from."""
-        return self._path
 
 
 class MemoryRange(BaseModel):
@@ -101,11 +74,9 @@ def _no_targets() -> BaseModel:
     return Targets()
 
 
-class Board(_Description):
+class Board(Description):
     """A kind of device under test: silicon, images, supply, marker lines, targets."""
 
-    name: Name = ""
-    """The file's name without `.toml`; may be left out."""
     title: str = Field(default="", examples=["Nordic nRF52840-DK (PCA10056)"])
     """For people: maker, kit and revision."""
     target: str = Field(min_length=1, examples=["nrf52840"])
@@ -116,10 +87,10 @@ class Board(_Description):
     """Supply rail at the power analyzer, volts."""
     baudrate: int = Field(default=115200, gt=0, examples=[115200])
     """Of the console; 8 data bits, no parity, 1 stop bit."""
-    default_image: str = Field(default="", examples=["lan"])
-    """The image that is flashed unless a test asks for another; needed when there are several."""
     images: Mapping[Name, ImagePath] = Field(default_factory=dict, examples=[{"lan": "../build/lan.elf"}])
     """Firmware images (ELF or Intel HEX) by name; paths are relative to this file."""
+    default_image: str = Field(default="", validate_default=True, examples=["lan"])
+    """The image that is flashed unless a test asks for another; needed when there are several."""
     marker_pins: Mapping[MarkerName, Pin] = Field(default_factory=dict, examples=[{"inference": "P0.13"}])
     """Marker line to the pin that the firmware raises."""
     target_table: Targets = Field(default_factory=_no_targets, alias="targets")  # type: ignore[valid-type]
@@ -147,7 +118,7 @@ class Board(_Description):
         """
         wanted = str(name_or_file) if name_or_file is not None else self.default_image
         if wanted in self.images:
-            path = Path(self.images[wanted])
+            path = self.images[wanted]
         elif not wanted:
             raise ImageError(
                 f"board {self.name} names no firmware image",
@@ -178,6 +149,16 @@ class Board(_Description):
                 return {**data, "default_image": next(iter(images))}
         return data
 
+    @field_validator("default_image")
+    @classmethod
+    def _default_image_exists(cls, default: str, info: ValidationInfo) -> str:
+        images = info.data.get("images", {})
+        if images and default not in images:
+            problem = f'"{default}" is not one of the images' if default else "is missing"
+            near = nearest(default, list(images)) or next(iter(images))
+            raise wrong(f"{problem} ({', '.join(images)})", f'write  default_image = "{near}"')
+        return default
+
     @field_validator("marker_pins")
     @classmethod
     def _one_marker_per_pin(cls, pins: Mapping[str, str]) -> Mapping[str, str]:
@@ -192,83 +173,3 @@ class Board(_Description):
                 f"ends at {memory.end:#x}, beyond the 32-bit address space", "check start and size_kib"
             )
         return memory
-
-    @model_validator(mode="after")
-    def _default_image_exists(self) -> Board:
-        if self.images and self.default_image not in self.images:
-            names = ", ".join(self.images)
-            problem = (
-                f'"{self.default_image}" is not one of the images' if self.default_image else "is missing"
-            )
-            near = nearest(self.default_image, list(self.images)) or next(iter(self.images))
-            raise wrong(
-                f"{problem} ({names})",
-                f'write default_image = "{near}"',
-                key="default_image",
-            )
-        return self
-
-
-class Bench(_Description):
-    """One set-up: which probe, console and power analyzer are wired to the board.
-
-    The three URIs may hold placeholders that the board fills: see `wiring.PLACEHOLDERS`.
-    """
-
-    name: Name = ""
-    """The file's name without `.toml`; may be left out."""
-    title: str = Field(default="", examples=["Power desk, left"])
-    """For people."""
-    boards: Names = Field(default=(), examples=[["nrf52840"]], json_schema_extra={"uniqueItems": True})
-    """Boards that this bench serves; left out: every board that has what its placeholders need."""
-    probe: str | None = Field(default=None, examples=["jlink:000683456789"])
-    """Debug probe: `kind:uid`, or `auto` when exactly one is attached."""
-    console: str | None = Field(
-        default=None, examples=["/dev/serial/by-id/usb-SEGGER_J-Link_000683456789-if00"]
-    )
-    """Serial port of the board's console: a device, or a pyserial URL."""
-    analyzer: str | None = Field(default=None, examples=["joulescope:002557"])
-    """Power analyzer: `kind:serial`."""
-    markers: Mapping[MarkerName, InstrumentInput] = Field(
-        default_factory=dict, examples=[{"inference": "gpi0"}]
-    )
-    """Marker line to the analyzer's input that it is wired to."""
-    settle_s: float = Field(default=0.2, ge=0, le=3600, examples=["0.2"])
-    """How long the board rests between closing the debug session and a power window, seconds."""
-
-    @field_validator("probe", "console", "analyzer")
-    @classmethod
-    def _well_formed(cls, uri: str | None, info: ValidationInfo) -> str | None:
-        if uri is not None:
-            found = uris.check(str(info.field_name), uri)
-            if found is not None:
-                raise wrong(*found)
-        return uri
-
-    @field_validator("markers")
-    @classmethod
-    def _one_marker_per_input(cls, inputs: Mapping[str, str]) -> Mapping[str, str]:
-        refuse_double(inputs, "input")
-        return inputs
-
-    @model_validator(mode="after")
-    def _devices_apart(self) -> Bench:
-        devices = {role: getattr(self, role) for role in ("probe", "console", "analyzer")}
-        named = {role: uri for role, uri in devices.items() if uri is not None}
-        if not named:
-            raise wrong("names no device", 'add at least one, as in  probe = "auto"')
-        twins = uris.collision(named)
-        if twins is not None:
-            first, second = twins
-            raise wrong(
-                f"{first} and {second} name the same device, {named[second]}",
-                f"give {second} the device that is wired to it; see `lan-hil doctor`",
-                key=second,
-            )
-        if self.markers and self.analyzer is None:
-            raise wrong(
-                "wires marker lines, but the bench has no analyzer",
-                'add  analyzer = "joulescope:002557"  or remove the table',
-                key="markers",
-            )
-        return self
