@@ -64,8 +64,9 @@ def _explain_one(
 
 def _words(detail: ErrorDetails, loc: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
     kind, found, context = detail["type"], detail["input"], detail.get("ctx", {})
-    key = str(loc[-1]) if loc else ""
     field = _field(model, loc)
+    names = [part for part in loc if isinstance(part, str)]
+    key = names[-1] if names else ""
     if kind == "hil":
         return context["problem"], context["fix"]
     if kind == "extra_forbidden":
@@ -95,10 +96,10 @@ def _words(detail: ErrorDetails, loc: KeyPath, model: type[BaseModel]) -> tuple[
     }.get(kind)
     if wanted is None:
         return detail["msg"], f"write for example  {_example(key, field)}"
-    return (
-        f"must be {wanted}, but is {_kind_of(found)} ({shown(found)})",
-        f"write  {_example(key, field, found, kind)}",
-    )
+    problem = f"must be {wanted}, but is {_kind_of(found)} ({shown(found)})"
+    if isinstance(loc[-1], int):  # an element of a list: the example is the whole list
+        return problem, f"write for example  {_example(key, field)}"
+    return problem, f"write  {_example(key, field, found, kind)}"
 
 
 def _meant(detail: ErrorDetails, model: type[BaseModel]) -> str | None:
