@@ -1,0 +1,198 @@
+"""Push a run to a Prometheus Pushgateway: one PUT per run, which replaces the group job + board + bench.
+
+A gateway that is down, slow or hostile never raises here and never costs more than the time limit: the
+request runs on a thread of its own, because a socket's timeout bounds each read, but neither the look-up of
+the name nor a server that answers one byte at a time.
+
+Specification: https://github.com/prometheus/pushgateway/blob/master/README.md
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+
+from prometheus_client import CollectorRegistry, push_to_gateway
+
+from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.publish.openmetrics import registry
+
+USER_VARIABLE = "LAN_HIL_PUSHGATEWAY_USER"
+PASSWORD_VARIABLE = "LAN_HIL_PUSHGATEWAY_PASSWORD"
+
+_REPLY_LIMIT = 2000
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What came of a push.
+
+    Attributes:
+        ok: The gateway took it.
+        detail: One line for the summary.
+        duration_s: Wall time that it cost.
+        answered: The gateway answered at all, be it with a refusal.
+    """
+
+    ok: bool
+    detail: str
+    duration_s: float
+    answered: bool = False
+
+
+def check_url(url: str) -> str:
+    """The URL without a trailing slash, if it is http(s)://host[:port], with a path prefix at most.
+
+    Raises:
+        InputError: It isn't, with what to write instead.
+    """
+    example = "write http://HOST:9091 (a gateway behind a path prefix: http://HOST:9091/PREFIX)"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"Pushgateway URL {_without_secret(url)!r}: {error}", fix=example) from None
+    if parts.username is not None or parts.password is not None:
+        raise InputError(
+            f"Pushgateway URL {_without_secret(url)!r} holds a user name or password, which logs would show",
+            fix=f"set {USER_VARIABLE} and {PASSWORD_VARIABLE} in the environment instead",
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in url):
+        raise InputError(f"Pushgateway URL {url!r} is not http(s)://host[:port]", fix=example)
+    if port == 0 or parts.query or parts.fragment or "metrics" in parts.path.split("/"):
+        raise InputError(
+            f"Pushgateway URL {url!r}: only the gateway's address is wanted, /metrics/job/... is added",
+            fix=example,
+        )
+    return url.rstrip("/")
+
+
+def _without_secret(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.partition('//')[0]}//***@{tail}" if at else url
+
+
+def grouping_key(record: RunRecord) -> dict[str, str]:
+    """Labels of the group beside the job. Bounded by the inventory of benches: never a run id or commit."""
+    return {"board": record.board, "bench": record.bench}
+
+
+def push(
+    record: RunRecord, url: str, *, timeout_s: float = 3.0, last_success_s: float | None = None
+) -> PushResult:
+    """Replace the run's group on the gateway.
+
+    Args:
+        record: The run.
+        url: See `check_url`.
+        timeout_s: Bound on the wall time of the whole push, name look-up included.
+        last_success_s: Unix time of the group's last passed run, if known and not this one.
+
+    Raises:
+        InputError: The URL can't be used. Nothing that the network does raises.
+    """
+    url = check_url(url)
+    return push_registry(
+        registry(record, last_success_s=last_success_s),
+        url,
+        job=record.job,
+        key=grouping_key(record),
+        timeout_s=timeout_s,
+    )
+
+
+def push_registry(
+    metrics: CollectorRegistry, url: str, *, job: str, key: dict[str, str], timeout_s: float
+) -> PushResult:
+    """PUT a registry into the group `job` + `key`, within `timeout_s`; see `push`."""
+    started = time.monotonic()
+    outcome: list[tuple[bool, bool, str]] = []
+
+    def work() -> None:
+        outcome.append(_attempt(metrics, url, job=job, key=key, timeout_s=timeout_s))
+
+    worker = threading.Thread(target=work, name="lan-hil push", daemon=True)
+    worker.start()
+    worker.join(timeout_s)
+    taken = time.monotonic() - started
+    if not outcome:
+        return PushResult(
+            ok=False, detail=f"not pushed: {url} gave no answer within {timeout_s:g} s", duration_s=taken
+        )
+    ok, answered, detail = outcome[0]
+    return PushResult(ok=ok, detail=detail, duration_s=taken, answered=answered)
+
+
+def _attempt(
+    metrics: CollectorRegistry, url: str, *, job: str, key: dict[str, str], timeout_s: float
+) -> tuple[bool, bool, str]:
+    """(taken, answered, detail) of one PUT; catches everything, because it runs on a thread of its own."""
+    try:
+        push_to_gateway(url, job=job, registry=metrics, grouping_key=key, timeout=timeout_s, handler=_handler)
+    except HTTPError as error:
+        reply = error.read(_REPLY_LIMIT).decode("utf-8", "replace")
+        return (
+            False,
+            True,
+            f"not pushed: {url} refused it with {error.code} {error.reason}: {_one_line(reply)}",
+        )
+    except URLError as error:
+        return False, False, f"not pushed: {url}: {_reason(error.reason)}"
+    except Exception as error:
+        return False, False, f"not pushed: {url}: {_reason(error)}"
+    return True, True, f"pushed to {url}, group {_group(job, key)}"
+
+
+def _group(job: str, key: dict[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in {"job": job, **key}.items())
+
+
+def _reason(error: object) -> str:
+    if isinstance(error, (TimeoutError, socket.timeout)):
+        return "no answer within the time limit"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return _one_line(f"{type(error).__name__}: {error}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()) or "(no text)"
+
+
+def _handler(
+    url: str, method: str, timeout: float | None, headers: list[tuple[str, str]], data: bytes
+) -> Callable[[], None]:
+    """prometheus_client's handler interface: a function that does the request or raises."""
+
+    def send() -> None:
+        request = Request(url, data=data, method=method, headers=dict([*headers, *_authorization()]))
+        with _opener(url).open(request, timeout=timeout) as response:
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise HTTPError(url, response.status, response.reason, response.headers, response)
+
+    return send
+
+
+def _opener(url: str) -> OpenerDirector:
+    # the environment's proxy is for the world outside, never for a gateway on this machine
+    proxies = ProxyHandler({}) if urlsplit(url).hostname in _LOOPBACK else ProxyHandler()
+    return build_opener(proxies, HTTPHandler, HTTPSHandler)
+
+
+def _authorization() -> list[tuple[str, str]]:
+    user = os.environ.get(USER_VARIABLE)
+    if not user:
+        return []
+    token = base64.b64encode(f"{user}:{os.environ.get(PASSWORD_VARIABLE, '')}".encode()).decode("ascii")
+    return [("Authorization", f"Basic {token}")]

@@ -1,0 +1,134 @@
+"""The rows of a run's table, which terminal, text, HTML and step summary share. Pure.
+
+One row per quantity and budget: it shows the estimate that decided (the worst verdict), so that value, budget
+and verdict of a row belong together. A quantity that no budget names is shown as it was measured.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_lan_hil.model.measurement import Budget, Estimate, Measurement, Outcome, Verdict, VerdictKind
+from pytest_lan_hil.model.quantities import QUANTITIES, Direction
+from pytest_lan_hil.model.record import RunRecord, TestRecord
+from pytest_lan_hil.publish.numbers import budget_text, estimate_text, interval_text, title_of
+
+SIMULATED_LABEL = "SIMULATED: measured on a virtual bench, not on hardware"
+
+_BADNESS = {VerdictKind.WITHIN: 0, VerdictKind.INCONCLUSIVE: 1, VerdictKind.OVER: 2}
+_UNJUDGED_LIMIT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table, as text; `kind` is the verdict's, "" where nothing was judged.
+
+    `interval` is the 95 % interval including the instrument's error, `source` where the budget comes from,
+    `test` the node id of the test that decided, `reason` the verdict's.
+    """
+
+    quantity: str
+    measured: str
+    interval: str
+    statistic: str
+    n: str
+    budget: str
+    verdict: str
+    kind: str = ""
+    source: str = ""
+    test: str = ""
+    reason: str = ""
+
+
+def run_rows(record: RunRecord) -> list[Row]:
+    """Rows of the whole run: judged quantities first, in the quantity table's order."""
+    groups: dict[tuple[str, Budget], list[tuple[TestRecord, Verdict]]] = {}
+    for test in record.tests:
+        for verdict in test.verdicts:
+            groups.setdefault((verdict.budget.quantity, verdict.budget), []).append((test, verdict))
+    rows = [_judged(found) for _, found in sorted(groups.items(), key=lambda group: _order(group[0][0]))]
+    return rows + _unjudged(record, {quantity for quantity, _ in groups})
+
+
+def test_rows(test: TestRecord) -> list[Row]:
+    """Rows of one test: a row per verdict, then what else was measured."""
+    rows = [_judged([(test, verdict)]) for verdict in test.verdicts]
+    judged = {verdict.budget.quantity for verdict in test.verdicts}
+    measurements = test.measurements or {}
+    names = sorted(set(measurements) - judged, key=_order)
+    return rows + [_measured(name, measurements[name], test.nodeid) for name in names]
+
+
+def test_counts(record: RunRecord) -> str:
+    """ "5 passed, 1 failed, 1 blocked": outcomes that occurred, the three main ones always."""
+    counts = Counter(test.outcome for test in record.tests)
+    always = (Outcome.PASSED, Outcome.FAILED, Outcome.BLOCKED)
+    return ", ".join(
+        f"{counts[outcome]} {outcome.value}" for outcome in Outcome if outcome in always or counts[outcome]
+    )
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict that decides: over before inconclusive before within, then the one nearest to its limit."""
+    return max(verdicts, key=lambda verdict: (_BADNESS[verdict.kind], _nearness(verdict)))
+
+
+def _nearness(verdict: Verdict) -> float:
+    if verdict.estimate is None:
+        return float("inf")
+    row = QUANTITIES.get(verdict.budget.quantity)
+    side = -1.0 if row is not None and row.direction is Direction.HIGHER else 1.0
+    return side * verdict.estimate.value
+
+
+def _order(quantity: str) -> tuple[int, str]:
+    names = list(QUANTITIES)
+    return (names.index(quantity) if quantity in names else len(names), quantity)
+
+
+def _judged(found: Sequence[tuple[TestRecord, Verdict]]) -> Row:
+    verdict = worst([verdict for _, verdict in found])
+    test = next(test for test, candidate in found if candidate is verdict)
+    alike = sum(candidate.kind is verdict.kind for _, candidate in found)
+    share = f" ({alike} of {len(found)} tests)" if len(found) > 1 else ""
+    estimate: Estimate | None = verdict.estimate
+    return Row(
+        quantity=title_of(verdict.budget.quantity),
+        measured=estimate_text(estimate, verdict.unit) if estimate else "not measured",
+        interval=interval_text(estimate, verdict.unit) if estimate else "",
+        statistic=verdict.budget.statistic,
+        n=str(verdict.n),
+        budget=budget_text(verdict.budget, verdict.unit),
+        verdict=verdict.kind.value + share,
+        kind=verdict.kind.value,
+        source=verdict.budget.source,
+        test=test.nodeid,
+        reason=verdict.reason,
+    )
+
+
+def _unjudged(record: RunRecord, judged: set[str]) -> list[Row]:
+    found: list[tuple[str, Row]] = []
+    for test in record.tests:
+        if test.outcome in (Outcome.BLOCKED, Outcome.INTERRUPTED):
+            continue
+        for name, measurement in (test.measurements or {}).items():
+            if name not in judged:
+                found.append((name, _measured(name, measurement, test.nodeid)))
+    found.sort(key=lambda item: _order(item[0]))
+    return [row for _, row in found[:_UNJUDGED_LIMIT]]
+
+
+def _measured(name: str, measurement: Measurement, nodeid: str) -> Row:
+    return Row(
+        quantity=title_of(name),
+        measured=estimate_text(measurement.estimate, measurement.unit),
+        interval=interval_text(measurement.estimate, measurement.unit),
+        statistic=measurement.estimate.statistic,
+        n=str(measurement.n),
+        budget="none",
+        verdict="not judged",
+        test=nodeid,
+    )

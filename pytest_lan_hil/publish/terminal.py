@@ -1,0 +1,153 @@
+"""What a run says in pytest's terminal: lines of text, without colours. Pure.
+
+Where the terminal's encoding can't show a sign (±, ≤), its ASCII spelling is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_lan_hil.model.measurement import Outcome, VerdictKind
+from pytest_lan_hil.model.record import ConsoleLine, RunRecord, TestRecord
+from pytest_lan_hil.publish.numbers import title_of
+from pytest_lan_hil.publish.rows import SIMULATED_LABEL, Row, run_rows, test_counts, test_rows
+
+CONSOLE_LINES = 200
+
+_ASCII = str.maketrans({"±": "+/-", "≤": "<=", "≥": ">=", "µ": "u", "–": "-", "…": "..."})
+_HEADINGS = ("quantity", "measured", "statistic", "n", "budget", "verdict")
+
+
+def for_encoding(lines: Sequence[str], encoding: str | None) -> list[str]:
+    """The lines as `encoding` can show them; None and unknown encodings are taken as ASCII."""
+    return [_for_encoding(line, encoding or "ascii") for line in lines]
+
+
+def _for_encoding(line: str, encoding: str) -> str:
+    try:
+        line.encode(encoding)
+    except LookupError:
+        return _for_encoding(line, "ascii")
+    except UnicodeEncodeError:
+        return line.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return line
+
+
+def summary_lines(
+    record: RunRecord,
+    *,
+    record_path: Path | None = None,
+    report_path: Path | None = None,
+    push: str = "",
+    encoding: str | None = "utf-8",
+) -> list[str]:
+    """Summary of one run on one board: what it was, a table of what was measured, and where the record is.
+
+    Args:
+        record: The run.
+        record_path, report_path: Named at the end, where given.
+        push: State of the push in words ("" if none was asked for); see `PushResult.detail`.
+        encoding: Of the terminal.
+    """
+    lines = [f"board {record.board} on bench {record.bench}: {record.outcome.value}"]
+    if record.simulated:
+        lines.append(SIMULATED_LABEL)
+    lines.append(f"tests: {test_counts(record)}")
+    rows = run_rows(record)
+    if rows:
+        lines += ["", *table(rows), ""]
+    elif record.tests:
+        lines.append("nothing was measured")
+    if record_path is not None:
+        lines.append(f"record: {record_path}")
+    if report_path is not None:
+        lines.append(f"report: {report_path}")
+    if push:
+        lines.append(f"pushgateway: {push}")
+    return for_encoding(lines, encoding)
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """The rows as a text table with aligned columns."""
+    cells = [_HEADINGS] + [_cells(row) for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    lines = []
+    for number, line in enumerate(cells):
+        # n to the right, as figures are; the rest to the left
+        padded = [
+            text.rjust(width) if column == 3 else text.ljust(width)
+            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+        if number == 0:
+            lines.append("  ".join("-" * width for width in widths))
+    return lines
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    verdict = row.verdict.upper() if row.kind == VerdictKind.OVER.value else row.verdict
+    if not row.kind and row.test:
+        verdict += f" ({row.test.rsplit('::', 1)[-1]})"
+    return (row.quantity, row.measured, row.statistic, row.n, row.budget, verdict)
+
+
+def failure_section(
+    test: TestRecord, *, record_path: Path | None = None, encoding: str | None = "utf-8"
+) -> list[str]:
+    """What a failed or blocked test has to say; [] for any other.
+
+    Quantity, measured value with uncertainty, budget, n and reason of each verdict that is not "within"; the
+    firmware; where the record is; the last 200 lines of the console.
+    """
+    if test.outcome not in (Outcome.FAILED, Outcome.BLOCKED):
+        return []
+    who = (
+        "the DUT is at fault"
+        if test.outcome is Outcome.FAILED
+        else "the bench is at fault: no verdict on the DUT"
+    )
+    lines = [f"{test.outcome.value}: {who}"]
+    if any(m.simulated for m in (test.measurements or {}).values()):
+        lines.append(SIMULATED_LABEL)
+    lines += [f"  {line}" for line in test.message.splitlines()]
+    for row in test_rows(test):
+        if row.kind in ("", VerdictKind.WITHIN.value):
+            continue
+        lines += [
+            f"{row.quantity}: {row.verdict}",
+            f"  measured  {row.measured} ({row.statistic}, n = {row.n}, 95 % interval {row.interval})"
+            if row.interval
+            else f"  measured  {row.measured} ({row.statistic}, n = {row.n})",
+            f"  budget    {row.budget} ({row.source})",
+            f"  reason    {row.reason}",
+        ]
+    lines += _notes(test)
+    if test.firmware is not None:
+        state = "proved on the DUT" if test.firmware.proved else "NOT proved on the DUT"
+        lines.append(f"firmware: {test.firmware.image}, sha256 {test.firmware.sha256[:16]}, {state}")
+    if record_path is not None:
+        lines.append(f"record: {record_path}")
+    return for_encoding([*lines, *console_lines(test.console)], encoding)
+
+
+def _notes(test: TestRecord) -> list[str]:
+    return [
+        f"note on {title_of(name)}: {note}"
+        for name, measurement in sorted((test.measurements or {}).items())
+        for note in measurement.notes
+    ]
+
+
+def console_lines(console: Sequence[ConsoleLine]) -> list[str]:
+    """The last 200 console lines with time and direction, under a heading; [] if there are none."""
+    tail = console[-CONSOLE_LINES:]
+    if not tail:
+        return []
+    heading = f"console, last {len(tail)} lines (seconds, < from the DUT, > to it):"
+    return [heading, *(f"  {line.time_s:10.3f} {line.direction} {_printable(line.text)}" for line in tail)]
+
+
+def _printable(text: str) -> str:
+    """Control characters escaped: a DUT's garbage must not steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
