@@ -1,0 +1,204 @@
+"""Values to estimates: a statistic, its 95 % confidence interval, and the instrument's error beside it.
+
+All intervals are two-sided 95 % with equal tails. Explained for readers in docs/explanation/uncertainty.md;
+methods after JCGM 100:2008 (GUM) and, for percentiles, distribution-free order statistics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lan_hil.measure.distributions import order_statistic_ranks, student_t_quantile
+from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
+from pytest_lan_hil.model.measurement import Estimate, Spread
+
+CONFIDENCE = 0.95
+_TAIL = (1 - CONFIDENCE) / 2
+# One-sided 5 % point of the normal distribution: the lag-1 autocorrelation of n independent values is
+# roughly normal with standard deviation 1/sqrt(n), and beyond this many of them it is taken as real.
+_LAG_1_LIMIT = 1.645
+_FEWEST_FOR_LAGS = 8
+
+
+def percentile_of(statistic: str) -> float | None:
+    """The percentile (0 to 100, exclusive) that "pNN" names, None for "mean" and "max".
+
+    Raises:
+        InputError: Not a statistic.
+    """
+    if statistic in ("mean", "max"):
+        return None
+    try:
+        percentile = float(statistic[1:]) if statistic.startswith("p") else math.nan
+    except ValueError:
+        percentile = math.nan
+    if not 0 < percentile < 100:
+        raise InputError(
+            f"{statistic!r} is not a statistic", fix='use "mean", "max" or a percentile such as "p95"'
+        )
+    return percentile
+
+
+def checked(values: Sequence[float]) -> NDArray[np.float64]:
+    """The values as an array.
+
+    Raises:
+        MeasurementInvalid: There are none, or one is not a finite number.
+    """
+    array = np.asarray(values, np.float64)
+    if not array.size:
+        raise MeasurementInvalid("no values to estimate from", fix="measure at least once")
+    bad = np.flatnonzero(~np.isfinite(array))
+    if bad.size:
+        raise MeasurementInvalid(
+            f"value {bad[0] + 1} of {array.size} is {array[bad[0]]}, not a number",
+            fix="find out what produced it; it is not dropped, because that would hide it",
+        )
+    return array
+
+
+def describe(values: Sequence[float]) -> Spread:
+    """Descriptive statistics; percentiles by linear interpolation between order statistics.
+
+    Raises:
+        MeasurementInvalid: See `checked`.
+    """
+    array = checked(values)
+    p50, p95, p99 = (float(q) for q in np.percentile(array, [50, 95, 99]))
+    return Spread(
+        mean=_mean(array),
+        std=_std(array),
+        minimum=float(array.min()),
+        p50=p50,
+        p95=p95,
+        p99=p99,
+        maximum=float(array.max()),
+    )
+
+
+def _mean(array: NDArray[np.float64]) -> float:
+    """Mean that lies between the extremes, which rounding may deny to a sum divided by n."""
+    return min(max(math.fsum(array) / len(array), float(array.min())), float(array.max()))
+
+
+def _std(array: NDArray[np.float64]) -> float:
+    if array.min() == array.max():
+        return 0.0
+    return float(array.std(ddof=1))
+
+
+def lag_1(values: Sequence[float]) -> float:
+    """Autocorrelation of neighbouring values, -1 to 1; 0 where all are equal or there are fewer than 3."""
+    array = np.asarray(values, np.float64)
+    if len(array) < 3 or array.min() == array.max():
+        return 0.0
+    centred = array - array.mean()
+    return float(np.dot(centred[1:], centred[:-1]) / np.dot(centred, centred))
+
+
+def is_autocorrelated(values: Sequence[float]) -> bool:
+    """True if neighbouring values resemble each other beyond chance (one-sided, 5 %)."""
+    return len(values) >= _FEWEST_FOR_LAGS and lag_1(values) > _LAG_1_LIMIT / math.sqrt(len(values))
+
+
+def effective_n(values: Sequence[float]) -> float:
+    """How many independent values would give a mean as certain as these do; between 2 (or n) and n.
+
+    n / (1 + 2 * sum of autocorrelations), summed in pairs of lags while they stay positive (C. J. Geyer,
+    Practical Markov Chain Monte Carlo, 1992, initial positive sequence). Values whose lag-1
+    autocorrelation could be chance count as independent.
+    """
+    n = len(values)
+    if not is_autocorrelated(values):
+        return float(n)
+    array = np.asarray(values, np.float64)
+    centred = array - array.mean()
+    power = float(np.dot(centred, centred))
+    total = 0.0
+    for lag in range(1, n - 1, 2):
+        pair = sum(float(np.dot(centred[k:], centred[:-k])) / power for k in (lag, lag + 1))
+        if pair <= 0:
+            break
+        total += pair
+    return min(float(n), max(2.0, n / (1 + 2 * total)))
+
+
+def estimate(values: Sequence[float], statistic: str, instrument_error: float) -> Estimate:
+    """A statistic of the values with its two-sided 95 % interval.
+
+    * "mean": Student's t with the effective number of values; one value leaves the mean unbounded.
+    * "pNN": order statistics, which assume nothing about the distribution; a side that n values can't bound
+      is infinite (p95 has an upper limit from 72 values). Autocorrelated values count as their effective
+      number, unless all their spread is below what the instrument resolves.
+    * "max": the largest value seen. It is a fact about this record and has no statistical interval.
+
+    The instrument's error is systematic: it does not shrink with n. It is combined with each side of the
+    statistical interval as root sum of squares (JCGM 100:2008, 5.1.2).
+
+    Args:
+        values: In order of time.
+        statistic: See above.
+        instrument_error: 95 % half-width, unit of the values.
+
+    Raises:
+        InputError: Unknown statistic, or a negative instrument error.
+        MeasurementInvalid: No values, or one that is not finite.
+    """
+    percentile = percentile_of(statistic)
+    if not instrument_error >= 0:
+        raise InputError(f"instrument error {instrument_error} is negative", fix="give a half-width")
+    array = checked(values)
+    if statistic == "max":
+        value = low = high = float(array.max())
+    elif percentile is None:
+        value = _mean(array)
+        half = _half_width_of_mean(array)
+        low, high = value - half, value + half
+    else:
+        value = float(np.percentile(array, percentile))
+        low, high = _bounds_of_percentile(array, percentile / 100, instrument_error)
+        low, high = min(low, value), max(high, value)
+    return Estimate(
+        statistic=statistic,
+        value=value,
+        ci95_low=low,
+        ci95_high=high,
+        instrument_error=instrument_error,
+        low=value - math.hypot(value - low, instrument_error),
+        high=value + math.hypot(high - value, instrument_error),
+    )
+
+
+def _half_width_of_mean(array: NDArray[np.float64]) -> float:
+    if len(array) == 1:
+        return math.inf
+    count = effective_n(array.tolist())
+    return student_t_quantile(1 - _TAIL, count - 1) * _std(array) / math.sqrt(count)
+
+
+def _bounds_of_percentile(
+    array: NDArray[np.float64], quantile: float, instrument_error: float
+) -> tuple[float, float]:
+    n = len(array)
+    count = n
+    if _std(array) > instrument_error:
+        count = int(effective_n(array.tolist()))
+    lower, upper = order_statistic_ranks(count, quantile, CONFIDENCE)
+    ordered = np.sort(array)
+    # With fewer effective values, the rank keeps its place in the distribution, rounded outwards.
+    low = float(ordered[max(lower * n // count, 1) - 1]) if lower >= 1 else -math.inf
+    high = float(ordered[min(-(-upper * n // count), n) - 1]) if upper <= count else math.inf
+    return low, high
+
+
+def fewest_for(statistic: str) -> int:
+    """Number of independent values from which both sides of the statistic's interval are finite."""
+    percentile = percentile_of(statistic)
+    if percentile is None:
+        return 1 if statistic == "max" else 2
+    q = percentile / 100
+    return math.ceil(math.log(_TAIL) / math.log(max(q, 1 - q)) - 1e-9)

@@ -1,0 +1,159 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_lan_hil.measure.statistics import (
+    describe,
+    effective_n,
+    estimate,
+    fewest_for,
+    is_autocorrelated,
+    percentile_of,
+)
+from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
+
+VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=120)
+STATISTICS = st.sampled_from(["mean", "max", "p50", "p95", "p5"])
+
+
+def autoregressive(rho: float, count: int, seed: int = 1) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=count)
+    values = np.empty(count)
+    values[0] = noise[0]
+    for k in range(1, count):
+        values[k] = rho * values[k - 1] + noise[k]
+    return values
+
+
+@given(values=VALUES, statistic=STATISTICS, error=st.floats(0, 1e3))
+def test_intervals_are_ordered_and_hold_the_value(values, statistic, error):
+    found = estimate(values, statistic, error)
+    assert found.low <= found.ci95_low <= found.value <= found.ci95_high <= found.high
+    assert min(values) <= found.value <= max(values)
+
+
+@given(values=VALUES, statistic=STATISTICS, error=st.floats(0, 100), more=st.floats(0, 100))
+def test_a_worse_instrument_never_narrows_the_interval(values, statistic, error, more):
+    near, far = estimate(values, statistic, error), estimate(values, statistic, error + more)
+    if far.ci95_high == near.ci95_high and far.ci95_low == near.ci95_low:
+        assert far.high >= near.high
+        assert far.low <= near.low
+
+
+@given(values=VALUES, statistic=STATISTICS, step=st.floats(0, 1e3))
+def test_raising_every_value_never_lowers_the_estimate(values, statistic, step):
+    before = estimate(values, statistic, 0.0)
+    after = estimate([value + step for value in values], statistic, 0.0)
+    assert after.value >= before.value - 1e-6
+
+
+def test_the_mean_of_three_values_has_the_half_width_of_student_t():
+    found = estimate([1.0, 2.0, 3.0], "mean", 0.0)
+    assert found.value == 2.0
+    assert found.high - found.value == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+
+
+def test_one_value_leaves_the_mean_unbounded():
+    found = estimate([5.0], "mean", 0.1)
+    assert (found.value, found.low, found.high) == (5.0, -math.inf, math.inf)
+
+
+def test_equal_values_leave_only_the_instruments_error():
+    found = estimate([5.0] * 20, "mean", 0.25)
+    assert (found.ci95_low, found.ci95_high) == (5.0, 5.0)
+    assert (found.low, found.high) == (4.75, 5.25)
+
+
+def test_statistics_and_instrument_combine_as_root_sum_of_squares_per_side():
+    values = [float(k) for k in range(100)]
+    found = estimate(values, "p95", 3.0)
+    assert found.high == pytest.approx(found.value + math.hypot(found.ci95_high - found.value, 3.0))
+    assert found.low == pytest.approx(found.value - math.hypot(found.value - found.ci95_low, 3.0))
+    assert found.ci95_high - found.value != found.value - found.ci95_low
+
+
+@pytest.mark.parametrize(("count", "bounded"), [(20, False), (59, False), (71, False), (72, True)])
+def test_p95_has_an_upper_limit_from_72_values(count, bounded):
+    rng = np.random.default_rng(3)
+    found = estimate(rng.permutation(count).astype(float).tolist(), "p95", 0.0)
+    assert math.isfinite(found.high) is bounded
+    assert fewest_for("p95") == 72
+
+
+@pytest.mark.parametrize("statistic", ["p50", "p90", "p95", "p99", "p10"])
+def test_fewest_for_is_the_first_count_with_two_finite_sides(statistic):
+    need = fewest_for(statistic)
+    for count in (need - 1, need):
+        found = estimate([1.0] * count, statistic, 0.0)
+        finite = math.isfinite(found.ci95_low) and math.isfinite(found.ci95_high)
+        assert finite is (count == need)
+
+
+def test_the_maximum_is_the_largest_value_and_has_no_statistical_interval():
+    found = estimate([1.0, 9.0, 4.0], "max", 0.5)
+    assert (found.value, found.ci95_low, found.ci95_high, found.low, found.high) == (9.0, 9.0, 9.0, 8.5, 9.5)
+
+
+def test_independent_values_count_fully_and_autocorrelated_ones_do_not():
+    noise = autoregressive(0.0, 2000)
+    slow = autoregressive(0.9, 2000)
+    assert effective_n(noise.tolist()) == 2000
+    # For an AR(1) process the limit is n (1 - rho) / (1 + rho).
+    assert effective_n(slow.tolist()) == pytest.approx(2000 * 0.1 / 1.9, rel=0.5)
+    assert is_autocorrelated(slow.tolist())
+    assert not is_autocorrelated(noise.tolist())
+
+
+def test_autocorrelation_widens_the_interval_of_the_mean_and_of_a_percentile():
+    slow = autoregressive(0.9, 2000)
+    mixed = np.random.default_rng(2).permutation(slow)
+    for statistic in ("mean", "p50", "p90"):
+        correlated = estimate(slow.tolist(), statistic, 0.0)
+        independent = estimate(mixed.tolist(), statistic, 0.0)
+        assert correlated.value == pytest.approx(independent.value)
+        wide, narrow = (one.ci95_high - one.ci95_low for one in (correlated, independent))
+        assert wide > 2 * narrow
+
+
+def test_autocorrelation_below_the_instruments_resolution_does_not_unsettle_a_percentile():
+    beat = [1.0 + 1e-4 * (k // 20 % 2) for k in range(100)]
+    assert math.isinf(estimate(beat, "p95", 0.0).high)
+    assert math.isfinite(estimate(beat, "p95", 1e-3).high)
+
+
+@given(values=VALUES)
+def test_effective_n_lies_between_two_and_n(values):
+    assert min(2, len(values)) <= effective_n(values) <= len(values)
+
+
+def test_description_of_known_values():
+    spread = describe([4.0, 1.0, 3.0, 2.0, 5.0])
+    assert (spread.mean, spread.minimum, spread.p50, spread.maximum) == (3.0, 1.0, 3.0, 5.0)
+    assert spread.std == pytest.approx(math.sqrt(2.5))
+    assert spread.p95 == pytest.approx(4.8)
+    assert describe([7.0]).std == 0.0
+
+
+@pytest.mark.parametrize("statistic", ["p0", "p100", "median", "", "p", "pNN", "95", "pnan"])
+def test_an_unknown_statistic_is_refused(statistic):
+    with pytest.raises(InputError, match="is not a statistic"):
+        percentile_of(statistic)
+
+
+def test_fractional_percentiles_are_statistics():
+    assert percentile_of("p99.9") == 99.9
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [math.inf]])
+def test_values_that_are_no_numbers_are_invalid(values):
+    with pytest.raises(MeasurementInvalid):
+        estimate(values, "mean", 0.0)
+
+
+@pytest.mark.parametrize("error", [-1.0, math.nan])
+def test_a_negative_instrument_error_is_refused(error):
+    with pytest.raises(InputError, match="instrument error"):
+        estimate([1.0, 2.0], "mean", error)
