@@ -132,8 +132,8 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
 
     * "mean": Student's t with the effective number of values; one value leaves the mean unbounded.
     * "pNN": order statistics, which assume nothing about the distribution; a side that n values can't bound
-      is infinite (p95 has an upper limit from 72 values). Autocorrelated values count as their effective
-      number, unless all their spread is below what the instrument resolves.
+      is infinite (p95 has an upper limit from 72 values). Values that come in clusters widen the interval,
+      up to the extreme values seen.
     * "max": the largest value seen. It is a fact about this record and has no statistical interval.
 
     The instrument's error is systematic: it does not shrink with n. It is combined with each side of the
@@ -160,7 +160,7 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
         low, high = value - half, value + half
     else:
         value = float(np.percentile(array, percentile))
-        low, high = _bounds_of_percentile(array, percentile / 100, instrument_error)
+        low, high = _bounds_of_percentile(array, value, percentile / 100)
         low, high = min(low, value), max(high, value)
     return Estimate(
         statistic=statistic,
@@ -168,8 +168,8 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
         ci95_low=low,
         ci95_high=high,
         instrument_error=instrument_error,
-        low=value - math.hypot(value - low, instrument_error),
-        high=value + math.hypot(high - value, instrument_error),
+        low=min(low, value - math.hypot(value - low, instrument_error)),
+        high=max(high, value + math.hypot(high - value, instrument_error)),
     )
 
 
@@ -180,18 +180,20 @@ def _half_width_of_mean(array: NDArray[np.float64]) -> float:
     return student_t_quantile(1 - _TAIL, count - 1) * _std(array) / math.sqrt(count)
 
 
-def _bounds_of_percentile(
-    array: NDArray[np.float64], quantile: float, instrument_error: float
-) -> tuple[float, float]:
+def _bounds_of_percentile(array: NDArray[np.float64], value: float, quantile: float) -> tuple[float, float]:
+    """Order statistics around the quantile, `value` being its estimate; infinite where n is too small."""
     n = len(array)
-    count = n
-    if _std(array) > instrument_error:
-        count = int(effective_n(array.tolist()))
-    lower, upper = order_statistic_ranks(count, quantile, CONFIDENCE)
+    lower, upper = order_statistic_ranks(n, quantile, CONFIDENCE)
+    # A quantile is as certain as the share of values below it: that share's effective n counts.
+    count = int(effective_n((array <= value).astype(np.float64).tolist()))
+    if count < n:
+        fewer_lower, fewer_upper = order_statistic_ranks(count, quantile, CONFIDENCE)
+        # The rank keeps its place in the distribution, rounded outwards, at most the extreme value.
+        lower = min(lower, max(fewer_lower * n // count, min(lower, 1)))
+        upper = max(upper, min(-(-fewer_upper * n // count), max(upper, n)))
     ordered = np.sort(array)
-    # With fewer effective values, the rank keeps its place in the distribution, rounded outwards.
-    low = float(ordered[max(lower * n // count, 1) - 1]) if lower >= 1 else -math.inf
-    high = float(ordered[min(-(-upper * n // count), n) - 1]) if upper <= count else math.inf
+    low = float(ordered[lower - 1]) if lower >= 1 else -math.inf
+    high = float(ordered[upper - 1]) if upper <= n else math.inf
     return low, high
 
 

@@ -118,10 +118,11 @@ def test_autocorrelation_widens_the_interval_of_the_mean_and_of_a_percentile():
         assert wide > 2 * narrow
 
 
-def test_autocorrelation_below_the_instruments_resolution_does_not_unsettle_a_percentile():
-    beat = [1.0 + 1e-4 * (k // 20 % 2) for k in range(100)]
-    assert math.isinf(estimate(beat, "p95", 0.0).high)
-    assert math.isfinite(estimate(beat, "p95", 1e-3).high)
+def test_clustered_values_widen_a_percentile_to_the_extremes_seen_but_no_further():
+    slow = autoregressive(0.99, 200)
+    found = estimate(slow.tolist(), "p95", 0.0)
+    assert found.ci95_high == slow.max()
+    assert math.isinf(estimate(slow[:71].tolist(), "p95", 0.0).ci95_high)
 
 
 @given(values=VALUES)
