@@ -42,12 +42,18 @@ def estimate_text(estimate: Estimate, unit: str) -> str:
 
 
 def interval_text(estimate: Estimate, unit: str) -> str:
-    """ "12.333 to 12.357 ms": the interval that the verdict is made from."""
-    width = estimate.high - estimate.low
-    half = width / 2 if math.isfinite(width) else abs(estimate.value) / 1000
-    low = rounded(estimate.low, half) if math.isfinite(estimate.low) else "unbounded"
-    high = rounded(estimate.high, half) if math.isfinite(estimate.high) else "unbounded"
-    return f"{low} to {high} {unit}"
+    """ "12.333 to 12.357 ms": the interval that the verdict is made from, with its instrument's error."""
+    below, above = estimate.value - estimate.low, estimate.high - estimate.value
+    if math.isinf(below) and math.isinf(above):
+        return "not bounded"
+    if math.isinf(above):
+        return f"at least {rounded(estimate.low, below)} {unit}"
+    if math.isinf(below):
+        return f"at most {rounded(estimate.high, above)} {unit}"
+    if estimate.high == estimate.low:
+        return "exact"
+    half = (estimate.high - estimate.low) / 2
+    return f"{rounded(estimate.low, half)} to {rounded(estimate.high, half)} {unit}"
 
 
 def budget_text(budget: Budget, unit: str) -> str:

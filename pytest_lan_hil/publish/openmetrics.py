@@ -92,7 +92,7 @@ def render_openmetrics(record: RunRecord) -> str:
     """OpenMetrics text, each sample at the run's end: for `promtool tsdb create-blocks-from openmetrics`."""
     private = CollectorRegistry(auto_describe=False)
     private.register(_Fixed(tuple(_families(record, None, unix_time(record.finished_at)))))
-    return str(generate_openmetrics(private).decode("utf-8"))
+    return str(generate_openmetrics(private).decode("utf-8"))  # type: ignore[no-untyped-call]
 
 
 class _Fixed(Collector):

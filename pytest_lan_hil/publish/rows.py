@@ -70,6 +70,23 @@ def test_counts(record: RunRecord) -> str:
     )
 
 
+def fault_of(test: TestRecord) -> str:
+    """Whose fault a failed or blocked test is, in words; "" for any other."""
+    if test.outcome is Outcome.FAILED:
+        return "the DUT is at fault"
+    if test.outcome is not Outcome.BLOCKED:
+        return ""
+    if any(verdict.kind is VerdictKind.INCONCLUSIVE for verdict in test.verdicts):
+        return "the samples can't settle it: no verdict on the DUT"
+    return "the bench is at fault: no verdict on the DUT"
+
+
+def message_lines(test: TestRecord) -> list[str]:
+    """The test's message by line, without lines that a verdict's reason says already."""
+    said = {line for verdict in test.verdicts for line in verdict.reason.splitlines()}
+    return [line for line in test.message.splitlines() if line not in said]
+
+
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict that decides: over before inconclusive before within, then the one nearest to its limit."""
     return max(verdicts, key=lambda verdict: (_BADNESS[verdict.kind], _nearness(verdict)))

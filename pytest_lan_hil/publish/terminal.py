@@ -11,7 +11,15 @@ from pathlib import Path
 from pytest_lan_hil.model.measurement import Outcome, VerdictKind
 from pytest_lan_hil.model.record import ConsoleLine, RunRecord, TestRecord
 from pytest_lan_hil.publish.numbers import title_of
-from pytest_lan_hil.publish.rows import SIMULATED_LABEL, Row, run_rows, test_counts, test_rows
+from pytest_lan_hil.publish.rows import (
+    SIMULATED_LABEL,
+    Row,
+    fault_of,
+    message_lines,
+    run_rows,
+    test_counts,
+    test_rows,
+)
 
 CONSOLE_LINES = 200
 
@@ -70,7 +78,9 @@ def summary_lines(
 
 def table(rows: Sequence[Row]) -> list[str]:
     """The rows as a text table with aligned columns."""
-    cells = [_HEADINGS] + [_cells(row) for row in rows]
+    # the test is named where several could be meant
+    many = len({row.test for row in rows}) > 1
+    cells = [_HEADINGS] + [_cells(row, name=_short(row.test) if many else "") for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
     lines = []
     for number, line in enumerate(cells):
@@ -85,10 +95,14 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _short(nodeid: str) -> str:
+    return nodeid.rsplit("::", 1)[-1]
+
+
+def _cells(row: Row, name: str) -> tuple[str, ...]:
     verdict = row.verdict.upper() if row.kind == VerdictKind.OVER.value else row.verdict
-    if not row.kind and row.test:
-        verdict += f" ({row.test.rsplit('::', 1)[-1]})"
+    if not row.kind and name:
+        verdict += f" ({name})"
     return (row.quantity, row.measured, row.statistic, row.n, row.budget, verdict)
 
 
@@ -102,15 +116,10 @@ def failure_section(
     """
     if test.outcome not in (Outcome.FAILED, Outcome.BLOCKED):
         return []
-    who = (
-        "the DUT is at fault"
-        if test.outcome is Outcome.FAILED
-        else "the bench is at fault: no verdict on the DUT"
-    )
-    lines = [f"{test.outcome.value}: {who}"]
+    lines = [f"{test.outcome.value}: {fault_of(test)}"]
     if any(m.simulated for m in (test.measurements or {}).values()):
         lines.append(SIMULATED_LABEL)
-    lines += [f"  {line}" for line in test.message.splitlines()]
+    lines += [f"  {line}" for line in message_lines(test)]
     for row in test_rows(test):
         if row.kind in ("", VerdictKind.WITHIN.value):
             continue

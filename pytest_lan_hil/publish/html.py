@@ -1,0 +1,110 @@
+"""The run as one HTML file that opens from a disk with no network: style, script and waveforms are inside.
+
+The template (`templates/report.html.j2`) escapes everything that it is given; only our own SVG is passed as
+markup. A content security policy in the page forbids loading anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from pytest_lan_hil.measure.envelope import Envelope
+from pytest_lan_hil.model.measurement import Measurement, Outcome
+from pytest_lan_hil.model.record import FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.publish.files import HTML_NAME, write_atomically
+from pytest_lan_hil.publish.numbers import title_of
+from pytest_lan_hil.publish.rows import (
+    SIMULATED_LABEL,
+    Row,
+    fault_of,
+    message_lines,
+    run_rows,
+    test_counts,
+    test_rows,
+)
+from pytest_lan_hil.publish.svg import Drawing, draw
+from pytest_lan_hil.publish.terminal import console_lines
+
+
+@dataclass(frozen=True, slots=True)
+class TestView:
+    """One test, as the template shows it."""
+
+    __test__ = False
+
+    test: TestRecord
+    anchor: str
+    rows: list[Row]
+    provenance: list[tuple[str, Measurement]]
+    drawing: Drawing | None
+    console: list[str]
+    fault: str
+    message: list[str]
+
+
+def write_report(record: RunRecord, waveforms: Mapping[str, Envelope], directory: Path) -> Path:
+    """Write `report.html` into the run's folder; returns its path.
+
+    Args:
+        record: The run.
+        waveforms: Node id to envelope, for the tests that have one.
+        directory: The run's folder.
+
+    Raises:
+        InputError: The file can't be written.
+    """
+    return write_atomically(directory / HTML_NAME, render_html(record, waveforms))
+
+
+def render_html(record: RunRecord, waveforms: Mapping[str, Envelope]) -> str:
+    """The page as text. Equal records give equal bytes."""
+    views = [_view(test, number, waveforms) for number, test in enumerate(record.tests, start=1)]
+    return _template().render(
+        record=record,
+        rows=run_rows(record),
+        counts=test_counts(record),
+        tests=views,
+        anchors={view.test.nodeid: view.anchor for view in views},
+        firmware=firmware_of(record),
+        simulated_label=SIMULATED_LABEL,
+        has_waveform=any(view.drawing for view in views),
+    )
+
+
+def firmware_of(record: RunRecord) -> list[FirmwareIdentity]:
+    """Each image that was under test, once, in order of use."""
+    found = {test.firmware: None for test in record.tests if test.firmware is not None}
+    return list(found)
+
+
+def _view(test: TestRecord, number: int, waveforms: Mapping[str, Envelope]) -> TestView:
+    anchor = f"test-{number}"
+    waveform = waveforms.get(test.nodeid)
+    measurements = test.measurements or {}
+    return TestView(
+        test=test,
+        anchor=anchor,
+        rows=test_rows(test),
+        provenance=[(title_of(name), measurements[name]) for name in sorted(measurements)],
+        drawing=draw(waveform, name=test.nodeid, identifier=f"{anchor}-waveform") if waveform else None,
+        console=[] if test.outcome is Outcome.PASSED else console_lines(test.console),
+        fault=fault_of(test),
+        message=message_lines(test),
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("pytest_lan_hil.publish"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
