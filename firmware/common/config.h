@@ -1,0 +1,31 @@
+/* Sizes of the audio front end and of the network: the one place where they are chosen.
+ * model/generate.py writes its tables for these numbers; frontend_tables.h and model.h check that they agree. */
+#ifndef LAN_CONFIG_H
+#define LAN_CONFIG_H
+
+#include <stdint.h>
+
+#define LAN_VERSION "0.1.0"
+
+#define LAN_SAMPLE_RATE 8000u /* Hz */
+#define LAN_SAMPLES_PER_MS (LAN_SAMPLE_RATE / 1000u)
+#define LAN_FRAME 256u /* samples: 32 ms */
+#define LAN_HOP_MS 32u /* no overlap: see docs/reference/dut-console.md, "Duty cycle" */
+#define LAN_HOP (LAN_HOP_MS * LAN_SAMPLES_PER_MS)
+
+#define LAN_MELS 24u
+#define LAN_BACKBONE 64u
+#define LAN_HIDDEN 32u
+#define LAN_CLASSES 12u /* ten digits, silence, unknown */
+
+/* Bytes that `db load` may fill: 16 frames of int16 PCM, 0.512 s. */
+#define LAN_DB_BYTES 8192u
+/* Characters of one console command, terminator excluded. The reference allows 80. */
+#define LAN_LINE_MAX 256u
+#define LAN_PACE_MAX_MS 60000u
+#define LAN_LISTEN_MAX_MS 86400000u
+#define LAN_COUNT_MAX 1000000u
+
+_Static_assert(LAN_HOP == LAN_FRAME, "source.c hands out frames that do not overlap");
+
+#endif

@@ -1,0 +1,45 @@
+/* What a port must offer. Everything in common/ reaches the chip (or the desktop) through this header only,
+ * plus port_config.h, which the port's folder supplies:
+ *   LAN_TICK_HZ                       ticks per second of port_now(), at most 1 MHz
+ *   LAN_PORT_NAME                     string printed by `name%`
+ *   lan_marker_inference_high/_low()  static inline, one store each, no branch
+ *   lan_marker_phase_high/_low()      likewise */
+#ifndef LAN_PORT_H
+#define LAN_PORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "port_config.h"
+
+/* Ticks since start-up; never goes back. */
+uint64_t port_now(void);
+/* Return at or after `tick`, asleep in between in the deepest mode that keeps RAM and time. */
+void port_sleep_until(uint64_t tick);
+
+/* Next received byte, or -1. */
+int port_getc(void);
+/* Bytes lost because nobody read them in time, since the last call. */
+uint32_t port_take_rx_lost(void);
+/* Sleep until something may have been received. */
+void port_wait_input(void);
+/* Send; returns when the last bit has left. `data` must be in RAM (DMA). */
+void port_write(const char *data, size_t length);
+
+/* Console off (receiver and transmitter), fast clock released / console on again. */
+void port_quiet_enter(void);
+void port_quiet_leave(void);
+
+/* Stack: bytes reserved, and bytes ever used (the high-water mark of the painted stack). */
+uint32_t port_stack_size(void);
+uint32_t port_stack_used(void);
+
+/* Deliberate faults, for the harness's own tests. Do not return. */
+_Noreturn void port_fault_hard(void);
+_Noreturn void port_fault_stack(void);
+
+/* The fault that ended the previous run, if the RAM still holds it: one line of text without line end,
+ * written to `text`; returns its length, 0 if there was none. */
+size_t port_last_fault(char *text, size_t size);
+
+#endif

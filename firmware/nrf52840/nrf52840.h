@@ -1,0 +1,24 @@
+/* Between the modules of this port. */
+#ifndef LAN_NRF52840_H
+#define LAN_NRF52840_H
+
+#include <stdint.h>
+
+/* clock.c */
+void clock_start_low(void);  /* LFCLK from the crystal; from the RC oscillator if the crystal does not start */
+void clock_start_high(void); /* HFXO: the UART needs better than the internal oscillator's tolerance */
+void clock_stop_high(void);
+
+/* rtc.c */
+void rtc_start(void);
+void rtc_irq(void);
+
+/* uart.c */
+void uart_start(void); /* pins, baud rate, transmitter and receiver on */
+void uart_stop(void);  /* waits until both have come to rest; peripheral off */
+void uart_irq(void);
+
+/* port.c: sleep with interrupts masked; returns with them still masked, an interrupt pending */
+void sleep_masked(void);
+
+#endif
