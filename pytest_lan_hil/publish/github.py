@@ -6,7 +6,7 @@ https://docs.github.com/en/actions/writing-workflows/choosing-what-your-workflow
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_lan_hil.model.errors import InputError
@@ -19,21 +19,19 @@ VARIABLE = "GITHUB_STEP_SUMMARY"
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|#~"} | {"\n": " ", "\r": " "})
 
 
-def append_step_summary(
-    records: Sequence[RunRecord], environment: Mapping[str, str] | None = None
-) -> Path | None:
-    """Append the runs to the step summary; None if there is no such file to append to.
+def append_step_summary(record: RunRecord, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Append the run to the step summary; None if there is no such file to append to.
 
     Raises:
         InputError: The file can't be written.
     """
     name = (os.environ if environment is None else environment).get(VARIABLE)
-    if not name or not records:
+    if not name:
         return None
     path = Path(name)
     try:
         with path.open("a", encoding="utf-8") as stream:
-            stream.write("\n".join(step_summary(record) for record in records))
+            stream.write(f"{step_summary(record)}\n")
     except OSError as error:
         raise InputError(
             f"appending the step summary to {path}: {error.strerror}", fix=f"unset {VARIABLE}"

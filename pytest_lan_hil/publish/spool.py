@@ -87,26 +87,23 @@ def enqueue(record: RunRecord, output: Path) -> Path:
 
 
 def pending(output: Path) -> list[Pending]:
-    """Runs that wait, oldest first.
-
-    Raises:
-        InputError: A file in the spool is not a marker.
-    """
-    return sorted(
-        (_read_marker(path) for path in (output / SPOOL_NAME).glob("*.json")),
-        key=lambda item: (item.finished_s, item.run_id),
-    )
+    """Runs that wait, oldest first. What else lies in the spool is passed over; `flush` reports it."""
+    found = (_read_marker(path) for path in _markers(output))
+    waiting = [item for item in found if item is not None]
+    return sorted(waiting, key=lambda item: (item.finished_s, item.run_id))
 
 
-def _read_marker(path: Path) -> Pending:
+def _markers(output: Path) -> list[Path]:
+    return sorted((output / SPOOL_NAME).glob("*.json"))
+
+
+def _read_marker(path: Path) -> Pending | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         group = (str(found["job"]), str(found["board"]), str(found["bench"]))
         return Pending(unix_time(found["finished_at"]), str(found["run_id"]), group, path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path} is not the marker of a waiting run: {error}", fix="delete that file and push again"
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def done(record: RunRecord, output: Path) -> list[str]:
@@ -125,12 +122,18 @@ def done(record: RunRecord, output: Path) -> list[str]:
 def push_spooled(record: RunRecord, output: Path, url: str, *, timeout_s: float = 3.0) -> PushResult:
     """Marker, push, and the marker away again if the gateway took it.
 
+    A spool that can't be written is a result like a dead gateway: the record is on disk, the run goes on.
+
     Raises:
-        InputError: The URL can't be used, or the spool can't be written.
+        InputError: The URL can't be used.
     """
     url = check_url(url)
-    enqueue(record, output)
-    result = push(record, url, timeout_s=timeout_s, last_success_s=note_success(record, output))
+    try:
+        enqueue(record, output)
+        last_success_s = note_success(record, output)
+    except InputError as error:
+        return PushResult(ok=False, detail=f"not pushed: {error.problem}", duration_s=0.0)
+    result = push(record, url, timeout_s=timeout_s, last_success_s=last_success_s)
     if result.ok:
         done(record, output)
     return result
@@ -155,13 +158,17 @@ def flush(
         progress: Called with run id and result after each push.
 
     Raises:
-        InputError: The URL can't be used, or the spool holds something else than markers.
+        InputError: The URL can't be used.
     """
     url = check_url(url)
     newest = {item.group: item for item in pending(output)}
     pushed: list[tuple[str, str]] = []
     superseded: list[str] = []
-    failed: list[tuple[str, str]] = []
+    failed = [
+        (path.name, f"not the marker of a run; delete {path}")
+        for path in _markers(output)
+        if _read_marker(path) is None
+    ]
     silent = ""
     for item in sorted(newest.values(), key=lambda item: (item.finished_s, item.run_id)):
         if silent:

@@ -14,7 +14,7 @@ from pytest_lan_hil.publish.html import write_report
 from pytest_lan_hil.publish.openmetrics import render
 from pytest_lan_hil.publish.record import write_record
 from pytest_lan_hil.publish.spool import note_success
-from pytest_lan_hil.publish.text import write_text
+from pytest_lan_hil.publish.text import write_text_report
 from pytest_lan_hil.publish.waveforms import with_waveform_names, write_waveforms
 
 
@@ -71,7 +71,7 @@ def store(record: RunRecord, waveforms: Mapping[str, Envelope], output: Path) ->
 
     attempt(write_all_waveforms)
     html = attempt(lambda: write_report(record, waveforms, directory))
-    text = attempt(lambda: write_text(record, directory))
+    text = attempt(lambda: write_text_report(record, directory))
     attempt(write_metrics)
     attempt(lambda: point_latest(output, record.run_id))
     return Stored(record, directory, record_path, html or text, tuple(problems))

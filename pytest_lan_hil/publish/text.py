@@ -13,7 +13,7 @@ from pytest_lan_hil.publish.rows import message_lines, test_rows
 from pytest_lan_hil.publish.terminal import console_lines, summary_lines, table
 
 
-def write_text(record: RunRecord, directory: Path) -> Path:
+def write_text_report(record: RunRecord, directory: Path) -> Path:
     """Write `report.txt` into the run's folder; returns its path.
 
     Raises:
