@@ -298,7 +298,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print the table of each board, and where its record is."""
     published = config.stash.get(PUBLISHED, [])
     lines = [line for publication in published for line in publication.lines]
-    lines += config.stash.get(_WORKER_LINES, [])
+    if _WORKER_LINES in config.stash:
+        lines += config.stash[_WORKER_LINES]
     if lines:
         terminalreporter.section("hardware in the loop")
         for line in lines:
@@ -325,7 +326,8 @@ def board(request: pytest.FixtureRequest) -> Board:
 
 
 def _test_of(request: pytest.FixtureRequest) -> TestRun:
-    return request.node.stash[TEST]
+    test: TestRun = request.node.stash[TEST]
+    return test
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.probe import Probe
 from pytest_lan_hil.instruments import PowerAnalyzer, open_analyzer
 from pytest_lan_hil.model.clock import Clock
+from pytest_lan_hil.model.errors import ConfigError
 from pytest_lan_hil.model.record import DeviceIdentity
 from pytest_lan_hil.run.lease import lease
 
@@ -61,6 +62,13 @@ def open_bench(board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> 
     Raises:
         BlockedError: A device is held, absent or failed; everything opened until then is closed.
     """
+    if wiring.probe is None:
+        raise ConfigError(
+            f"bench {bench.name} has no probe, so nothing can be flashed or proved",
+            path=bench.path,
+            key="probe",
+            fix='add  probe = "jlink:UID"  (`lan-hil doctor` lists what is attached)',
+        )
     uris = [uri for uri in (wiring.probe, wiring.console, wiring.analyzer) if uri]
     with ExitStack() as stack:
         stack.enter_context(lease(uris, wait_s=wait_s))

@@ -7,12 +7,12 @@ at once with the same message instead of waiting through the same time limits ag
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, Wiring
 from pytest_lan_hil.dut.image import FirmwareImage, check_fits, load_image
-from pytest_lan_hil.model.errors import BlockedError, HilError, InputError
-from pytest_lan_hil.model.record import FirmwareIdentity, TestRecord
+from pytest_lan_hil.measure.envelope import Envelope
+from pytest_lan_hil.model.errors import BlockedError, HilError
+from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity, TestRecord
 from pytest_lan_hil.run.bench import OpenBench, open_bench
 
 
@@ -24,39 +24,15 @@ class BoardRun:
         self.bench = bench
         self.wiring = wiring
         self.tests: list[TestRecord] = []
-        self.waveforms: dict[str, object] = {}
+        self.waveforms: dict[str, Envelope] = {}
         self.simulated = False
-        self.devices: tuple[object, ...] = ()
+        self.devices: tuple[DeviceIdentity, ...] = ()
         self._wait_s = wait_s
         self._stack = ExitStack()
         self._open: OpenBench | None = None
         self._failure: BlockedError | None = None
         self._proved: FirmwareIdentity | None = None
         self._image: FirmwareImage | None = None
-
-    def image_path(self, name: str | None) -> Path:
-        """File of the image with this name in the board file (None: the default), or a path.
-
-        Raises:
-            InputError: The board has no such image.
-        """
-        images = self.board.images
-        if name is None:
-            name = self.board.default_image
-            if name is None or name not in images:
-                raise InputError(
-                    f"board {self.board.name} has no firmware image ({self.board.path})",
-                    fix='add [images] with default = "path/to/firmware.elf", or mark the test with'
-                    ' @pytest.mark.firmware("path/to/firmware.elf")',
-                )
-        path = images.get(name) or Path(name)
-        if not path.is_file():
-            known = ", ".join(sorted(images)) or "none"
-            raise InputError(
-                f"firmware image {name!r} for board {self.board.name}: no file {path}",
-                fix=f"build it, or name one of the board's images ({known})",
-            )
-        return path
 
     def open(self) -> OpenBench:
         """The open bench; opens it the first time.
@@ -86,7 +62,7 @@ class BoardRun:
             BlockedError: The bench can't be opened, or the image can't be proved.
             DutError: The image was flashed and proved, but does not come up.
         """
-        path = self.image_path(image_name)
+        path = self.board.image(image_name)
         image = load_image(path)
         check_fits(image, self.board)
         bench = self.open()

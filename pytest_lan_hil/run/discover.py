@@ -5,8 +5,6 @@ Never a simulated one: silent simulation is forbidden (docs/explanation/decision
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from serial.tools import list_ports
 
 from pytest_lan_hil.config import Bench
@@ -42,8 +40,7 @@ def discover_bench(boards: tuple[str, ...]) -> Bench:
     ]
     return Bench(
         name="attached",
-        description=f"the one probe attached: {probe.description}",
+        title=f"the one probe attached: {probe.description}",
         probe=probe.uri,
         console=ports[0] if len(ports) == 1 else None,
-        path=Path("(discovered)"),
     )

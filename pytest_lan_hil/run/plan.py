@@ -27,7 +27,7 @@ def plan_lines(run: BoardRun, tests: Iterable[tuple[str, Sequence[Budget], str |
     for nodeid, budgets, image_name in tests:
         lines.append(f"  test      {nodeid}")
         try:
-            path = run.image_path(image_name)
+            path = run.board.image(image_name)
             image = load_image(path)
             check_fits(image, run.board)
             lines.append(f"    flash   {path} ({image.flash_bytes} bytes, sha256 {image.sha256[:12]})")

@@ -48,7 +48,7 @@ class RunSession:
         """Lines that say in plain words which boards are measured, and on what."""
         lines = []
         for name, run in self.runs.items():
-            about = f": {self.bench.description}" if self.bench.description else ""
+            about = f": {self.bench.title}" if self.bench.title else ""
             lines.append(f"lan-hil: board {name} on bench {self.bench.name}{about}")
             wiring = run.wiring
             lines.append(
