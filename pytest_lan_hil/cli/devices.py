@@ -1,0 +1,153 @@
+"""`lan-hil flash` and `lan-hil measure`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pytest_lan_hil.cli.output import activity, note, print_json, print_table, progress
+from pytest_lan_hil.cli.project import find_project
+from pytest_lan_hil.config import Bench, Board, Wiring, load_board, wire
+from pytest_lan_hil.dut.image import check_fits, load_image
+from pytest_lan_hil.dut.probe import Probe
+from pytest_lan_hil.model.errors import HilError, InputError, MeasurementInvalid
+from pytest_lan_hil.model.measurement import Measurement
+from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.publish.numbers import estimate_text
+from pytest_lan_hil.run.bench import open_bench
+from pytest_lan_hil.run.board_run import BoardRun
+from pytest_lan_hil.run.recording import Recording, needs_recording, record
+
+
+def flash(board_name: str, bench_name: str | None, image_name: str | None, *, wait_s: float) -> None:
+    """Flash an image, prove it, reset the board and leave it running without a debugger."""
+    board, bench, wiring = _set_up(board_name, bench_name)
+    image = load_image(board.image(image_name))
+    check_fits(image, board)
+    with open_bench(board, bench, wiring, wait_s=wait_s) as opened:
+        title = f"flashing {image.path.name} ({image.flash_bytes} bytes) on {board.name}"
+        with _reset_when_interrupted(opened.probe), progress(title) as advance:
+            report = opened.probe.flash(image, progress=advance)
+        opened.probe.reset()
+        done = f"written in {report.duration_s:.2f} s" if report.written else "was there already"
+        print(f"{board.name}: {image.path.name} {done}, read back: sha256 {report.flash_sha256}")
+        print(f"probe {opened.probe.description}, {opened.probe.detach_state()}")
+        if opened.simulated:
+            print("simulated: no real board was flashed")
+
+
+def measure(
+    board_name: str,
+    bench_name: str | None,
+    image_name: str | None,
+    *,
+    seconds: float,
+    wait_s: float,
+    as_json: bool,
+) -> None:
+    """Measure while the firmware runs by itself.
+
+    Raises:
+        InputError: not a length of time.
+        MeasurementInvalid: nothing could be measured.
+    """
+    if not 0 < seconds < float("inf"):
+        raise InputError(
+            f"--seconds {seconds:g} is not a length of time", fix="give more than 0: --seconds 10"
+        )
+    board, bench, wiring = _set_up(board_name, bench_name)
+    run = BoardRun(board, bench, wiring, wait_s=wait_s)
+    interrupted = True
+    try:
+        with activity(f"preparing {board.name} on bench {bench.name}"):
+            firmware = run.prepare(image_name)
+        opened = run.open()
+        with activity(f"measuring {seconds:g} s"), record(opened) as recording:
+            opened.dut.run_for(seconds)
+        interrupted = False
+    except HilError:
+        interrupted = False
+        raise
+    finally:
+        problem = run.close(interrupted=interrupted)
+        if problem:
+            note(f"lan-hil: {problem}")
+    found, missing = _measurements(recording)
+    if as_json:
+        print_json(
+            {
+                "board": board.name,
+                "bench": bench.name,
+                "simulated": opened.simulated,
+                "seconds": seconds,
+                "firmware": dataclasses.asdict(firmware),
+                "devices": [dataclasses.asdict(device) for device in opened.devices],
+                "measurements": {name: _plain(measurement) for name, measurement in found.items()},
+                "not_measured": missing,
+            }
+        )
+    else:
+        _print(board, bench, found, missing, simulated=opened.simulated)
+    if not found:
+        raise MeasurementInvalid(f"nothing could be measured on {board.name}", fix="see the reasons above")
+
+
+def _set_up(board_name: str, bench_name: str | None) -> tuple[Board, Bench, Wiring]:
+    project = find_project()
+    board = load_board(board_name, project.search())
+    bench = project.bench(bench_name, board.name)
+    return board, bench, wire(bench, board)
+
+
+@contextmanager
+def _reset_when_interrupted(probe: Probe) -> Iterator[None]:
+    """A board that is interrupted in the middle of a flash is left reset and released."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        try:
+            probe.reset()
+        except HilError as problem:
+            note(f"lan-hil: resetting after the interruption: {problem}")
+        raise
+
+
+def _measurements(recording: Recording) -> tuple[dict[str, Measurement], dict[str, str]]:
+    found, missing = {}, {}
+    for quantity in QUANTITIES:
+        if needs_recording(quantity):
+            try:
+                found[quantity] = recording.measurement(quantity)
+            except HilError as error:
+                missing[quantity] = str(error)
+    return found, missing
+
+
+def _print(
+    board: Board, bench: Bench, found: dict[str, Measurement], missing: dict[str, str], *, simulated: bool
+) -> None:
+    label = " (simulated)" if simulated else ""
+    print(f"board {board.name} on bench {bench.name}{label}")
+    if found:
+        print_table(
+            ("quantity", "measured", "statistic", "n", "instrument"),
+            [
+                (QUANTITIES[name].title, estimate_text(item.estimate, item.unit), item.estimate.statistic,
+                 str(item.n), item.instrument)
+                for name, item in found.items()
+            ],
+        )  # fmt: skip
+    for name, reason in missing.items():
+        note(f"{QUANTITIES[name].title}: not measured: {reason}")
+
+
+def _plain(measurement: Measurement) -> dict[str, Any]:
+    """As JSON holds it: an unbounded limit is null."""
+    tree = dataclasses.asdict(measurement)
+    tree["estimate"] = {
+        key: None if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
+        for key, value in tree["estimate"].items()
+    }
+    return tree

@@ -1,0 +1,81 @@
+"""`lan-hil doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from pytest_lan_hil.cli.output import print_json, print_table
+from pytest_lan_hil.cli.project import Project, find_project
+from pytest_lan_hil.config import Bench, Board, Wiring, load_bench, load_board, wire
+from pytest_lan_hil.config.uris import PLACEHOLDER
+from pytest_lan_hil.model.errors import BlockedError, InputError
+from pytest_lan_hil.run.doctor import Diagnosis, Level, diagnose
+from pytest_lan_hil.run.survey import Attached, survey
+
+_MARKS = {Level.OK: "ok", Level.NOTE: "note", Level.MISSING: "MISSING"}
+
+
+def doctor(bench_name: str | None, board_name: str | None, *, as_json: bool) -> int:
+    """Print what is attached and what the bench lacks; returns 3 if something is missing, else 0.
+
+    Raises:
+        InputError: no such bench or board, or a bench with placeholders and no board to fill them.
+    """
+    project = find_project()
+    bench = _bench(project, bench_name)
+    board = load_board(board_name, project.search()) if board_name is not None else None
+    diagnosis = diagnose(survey(), bench, board, _wiring(bench, board))
+    if as_json:
+        print_json({**dataclasses.asdict(diagnosis), "ok": diagnosis.ok})
+    else:
+        _print(diagnosis, bench, board)
+    return 0 if diagnosis.ok else BlockedError.exit_code
+
+
+def _bench(project: Project, name: str | None) -> Bench | None:
+    chosen = project.setting(name, "bench")
+    return load_bench(chosen, project.search()) if chosen is not None else None
+
+
+def _wiring(bench: Bench | None, board: Board | None) -> Wiring | None:
+    if bench is None:
+        return None
+    if board is not None:
+        return wire(bench, board)
+    uris = [uri for uri in (bench.probe, bench.console, bench.analyzer) if uri is not None]
+    if any(PLACEHOLDER.search(uri) for uri in uris):
+        raise InputError(
+            f"bench {bench.name} serves many boards: which devices it names depends on the board",
+            fix=f"lan-hil doctor --bench {bench.name} --board NAME   (`lan-hil boards` lists them)",
+        )
+    return Wiring(bench.probe, bench.console, bench.analyzer, bench.markers)
+
+
+def _print(diagnosis: Diagnosis, bench: Bench | None, board: Board | None) -> None:
+    print(", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
+    print()
+    _print_attached(diagnosis.attached)
+    print()
+    if bench is not None:
+        print(f"bench {bench.name} ({bench.path})" + (f" for board {board.name}" if board else ""))
+    for finding in diagnosis.findings:
+        print(f"  {_MARKS[finding.level]:<8}{finding.subject}: {finding.text}")
+        if finding.fix:
+            print(f"  {'':<8}  fix: {finding.fix}")
+    missing = sum(finding.level is Level.MISSING for finding in diagnosis.findings)
+    print(f"{missing} missing" if missing else "nothing is missing")
+
+
+def _print_attached(attached: Attached) -> None:
+    rows = [("probe", probe.uri, probe.description + (" (simulated)" if probe.simulated else ""))
+            for probe in attached.probes]  # fmt: skip
+    for port in attached.ports:
+        about = ", ".join(
+            filter(None, (port.description, port.usb, port.serial_number and f"serial {port.serial_number}"))
+        )
+        rows.append(("serial port", port.name, f"{port.device}: {about}" if port.by_id else about))
+    rows += [("Joulescope", f"joulescope:{serial}", "") for serial in attached.joulescopes or ()]
+    if rows:
+        print_table(("attached", "name in a bench file", "what it is"), rows)
+    else:
+        print("nothing is attached")

@@ -1,0 +1,133 @@
+"""The project that the command line stands in: its folder and its `hil_*` settings, as pytest would see them.
+
+Which file holds pytest's settings: https://docs.pytest.org/en/stable/reference/customize.html
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lan_hil.model.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
+
+if TYPE_CHECKING:
+    from pytest_lan_hil.config import Bench, SearchPath
+
+_INI = {"pytest.ini": "pytest", ".pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project under test.
+
+    Attributes:
+        rootdir: Where pytest would find its root directory.
+        settings: Its ini options, as far as they are ours (`hil_bench`, `hil_boards`, ...).
+        file: The file they stand in, or None.
+    """
+
+    rootdir: Path
+    settings: Mapping[str, Any]
+    file: Path | None = None
+
+    def setting(self, given: str | None, name: str) -> str | None:
+        """Command line, then environment (LAN_HIL_NAME), then ini file (hil_name)."""
+        chosen = given or os.environ.get(f"LAN_HIL_{name.upper()}") or self.settings.get(f"hil_{name}")
+        return str(chosen) if chosen else None
+
+    def search(self) -> SearchPath:
+        """Where this project's boards and benches are looked for."""
+        from pytest_lan_hil.config import SearchPath
+
+        return SearchPath.default(self.rootdir, self._folders("hil_boards"), self._folders("hil_benches"))
+
+    def bench(self, given: str | None, board: str) -> Bench:
+        """The bench that was asked for, else the one real probe that is attached.
+
+        Raises:
+            InputError: no such bench; none is configured and no single probe is attached.
+        """
+        from pytest_lan_hil.config import load_bench
+
+        name = self.setting(given, "bench")
+        if name is not None:
+            return load_bench(name, self.search())
+        from pytest_lan_hil.run.discover import discover_bench
+
+        return discover_bench((board,))
+
+    def output(self, given: str | None) -> Path:
+        """The folder of run records."""
+        chosen = self.setting(given, "output")
+        return Path(chosen) if chosen else self.rootdir / ".hil"
+
+    def _folders(self, name: str) -> list[str]:
+        value = self.settings.get(name, [])
+        return shlex.split(value) if isinstance(value, str) else [str(folder) for folder in value]
+
+
+def find_project(start: Path | None = None) -> Project:
+    """The project of the nearest folder, from `start` upwards, whose file configures pytest.
+
+    Raises:
+        InputError: that file can't be read.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        for name in (
+            "pytest.toml",
+            ".pytest.toml",
+            "pytest.ini",
+            ".pytest.ini",
+            "pyproject.toml",
+            "tox.ini",
+            "setup.cfg",
+        ):
+            file = folder / name
+            settings = _settings(file) if file.is_file() else None
+            if settings is not None:
+                return Project(folder, settings, file)
+    return Project(start, {})
+
+
+def _settings(file: Path) -> Mapping[str, Any] | None:
+    """Our options in `file`, or None if it does not configure pytest."""
+    try:
+        text = file.read_text("utf-8-sig")
+        section = _toml_section(file, text) if file.suffix == ".toml" else _ini_section(file, text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error) as error:
+        raise InputError(f"{file} can't be read: {error}", fix="mend the file") from None
+    if section is None:
+        return None
+    return {key: value for key, value in section.items() if key.startswith("hil_")}
+
+
+def _toml_section(file: Path, text: str) -> Mapping[str, Any] | None:
+    tree = tomllib.loads(text)
+    if file.name != "pyproject.toml":
+        section: Mapping[str, Any] = tree.get("pytest", {})
+        return section
+    tool = tree.get("tool", {}).get("pytest")
+    if tool is None:
+        return None
+    return {**tool, **tool.get("ini_options", {})}
+
+
+def _ini_section(file: Path, text: str) -> Mapping[str, Any] | None:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(text, source=str(file))
+    section = _INI[file.name]
+    if parser.has_section(section):
+        return dict(parser[section])
+    return {} if file.name in ("pytest.ini", ".pytest.ini") else None

@@ -1,0 +1,246 @@
+"""A virtual board: one chip with its supply and pins, shared by every virtual device of this process that
+names it.
+
+Time passes only in `advance` and `advance_until`. One process at a time owns a board (see `state`); probe,
+serial port and analyzer in that process share it through `acquire` and `release`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.virtual.clock import VirtualClock
+from pytest_lan_hil.virtual.faults import Faults
+from pytest_lan_hil.virtual.silicon.nrf52840.chip import NONVOLATILE_SIZE, Nrf52840
+from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICK_HZ
+from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
+from pytest_lan_hil.virtual.state import BoardState
+from pytest_lan_hil.virtual.traces import PinTrace, PowerTrace
+from pytest_lan_hil.virtual.uart_line import UartLine
+
+# How long virtual time runs at a stretch before a waiting host looks again: the frame of a USB serial
+# adapter.
+_LOOK_TICKS = TICK_HZ // 1000
+SILICON = ("nrf52840",)
+
+
+class Listener(Protocol):
+    """Somebody who follows virtual time (a capture)."""
+
+    def next_tick(self) -> int:
+        """The board stops at this tick at the latest."""
+        ...
+
+    def advanced(self, now: int) -> None:
+        """Virtual time has come to `now`."""
+        ...
+
+
+class VirtualBoard:
+    """One virtual board.
+
+    Args:
+        name: "nrf52840", or "nrf52840-<anything>" for a further one.
+        state: What it keeps between processes; None for a board that forgets.
+
+    Attributes:
+        chip: The silicon.
+        clock: Virtual seconds.
+        lock: Held while virtual time passes; hold it to look at several things at one instant.
+        power: Supply current.
+        pins: Pin levels.
+        uart0: The serial line on UARTE0.
+        uart1: The serial line on UARTE1.
+        faults: Scripted in the environment when the board was made.
+    """
+
+    def __init__(self, name: str, *, state: BoardState | None = None) -> None:
+        self.name = name
+        self.lock = threading.RLock()
+        self.faults = Faults.from_environment()
+        self.power = PowerTrace()
+        self.pins = PinTrace()
+        self._state = state
+        self._listeners: list[Listener] = []
+        self.chip = Nrf52840(serial=name, on_current=self.power.step, on_level=self._edge)
+        timeline = self.chip.timeline
+        self.clock = VirtualClock(lambda: timeline.now, self.advance, TICK_HZ)
+        self.uart0 = UartLine(timeline, self.faults)
+        self.uart1 = UartLine(timeline, Faults())
+        self.chip.wire_uarts(self.uart0, self.uart1)
+        self.uart0.receiver = self.chip.uarte0
+        self.uart1.receiver = self.chip.uarte1
+        self.chip.on_nonvolatile_settled = self.save
+        if state is not None:
+            stored = state.load(NONVOLATILE_SIZE)
+            if stored is not None:
+                self.chip.load_nonvolatile(stored)
+        self.chip.reset("power_on")
+
+    def _edge(self, pin: int, level: bool) -> None:  # noqa: FBT001 - a signal's value
+        self.pins.edge(self.now, pin_name(pin), level)
+
+    # -- time --------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """The current tick."""
+        return self.chip.timeline.now
+
+    @property
+    def tick_hz(self) -> int:
+        """Ticks per virtual second."""
+        return TICK_HZ
+
+    def advance(self, ticks: int) -> None:
+        """Let virtual time pass. It passes for a halted, sleeping or switched-off core as well.
+
+        Raises:
+            UnmodelledAccess: The firmware touched something that the model lacks.
+        """
+        with self.lock:
+            target = self.now + ticks
+        self._advance_to(target)
+
+    def _advance_to(self, target: int) -> None:
+        while True:
+            with self.lock:
+                if self.now >= target:
+                    return
+                stop = min([target, *(listener.next_tick() for listener in self._listeners)])
+                self.chip.run_until(max(stop, self.now + 1))
+                now = self.now
+                for listener in tuple(self._listeners):
+                    listener.advanced(now)
+
+    def advance_until(self, done: Callable[[], bool], limit_s: float) -> bool:
+        """Let virtual time pass until `done()`, looked at every virtual millisecond.
+
+        Returns:
+            False if `limit_s` virtual seconds passed first.
+        """
+        limit = self.now + round(limit_s * TICK_HZ)
+        while not done():
+            if self.now >= limit:
+                return False
+            self._advance_to(min(self.now + _LOOK_TICKS, limit))
+        return True
+
+    def attach(self, listener: Listener) -> None:
+        """Have somebody follow virtual time."""
+        self._listeners.append(listener)
+
+    def detach(self, listener: Listener) -> None:
+        """No longer."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    # -- the bench around the chip -----------------------------------------------------------------------
+
+    def power_on_reset(self) -> None:
+        """The supply was switched off and on."""
+        with self.lock:
+            self.chip.reset("power_on")
+
+    def pin_reset(self) -> None:
+        """The reset button. It works whether or not UICR.PSELRESET selects a pin."""
+        with self.lock:
+            self.chip.reset("pin")
+
+    def set_supply(self, supply_v: float) -> None:
+        """The supply voltage, in volts."""
+        with self.lock:
+            self.chip.power_model.set_supply(supply_v)
+
+    def drive_pin(self, pin: str, level: bool | None) -> None:  # noqa: FBT001 - a signal
+        """Drive a pin from outside (None: let it float).
+
+        Raises:
+            ValueError: No such pin.
+        """
+        with self.lock:
+            self.chip.gpio.drive_external(pin_number(pin), level)
+
+    @property
+    def identity_notes(self) -> tuple[str, ...]:
+        """Figures of the power and timing model that are not confirmed."""
+        return self.chip.notes
+
+    # -- nonvolatile -------------------------------------------------------------------------------------
+
+    def save(self) -> bool:
+        """Write flash and UICR to the state file if they changed. Returns True if it was written."""
+        if self._state is None:
+            return False
+        with self.lock:
+            return self._state.save(self.chip.nonvolatile())
+
+    def close(self) -> None:
+        """Save, and let other processes have the board."""
+        if self._state is None:
+            return
+        try:
+            self.save()
+        finally:
+            self._state.close()
+            self._state = None
+
+
+_boards: dict[str, tuple[VirtualBoard, int]] = {}
+_registry = threading.Lock()
+
+
+def acquire(name: str) -> VirtualBoard:
+    """This process's board of that name; made on first use. Each `acquire` needs a `release`.
+
+    Raises:
+        InputError: There is no such virtual silicon.
+        LeaseError: Another process owns the board.
+    """
+    silicon = name.partition("-")[0]
+    if silicon not in SILICON or "/" in name:
+        raise InputError(
+            f"there is no virtual board {name!r}",
+            fix=f"virtual boards are: {', '.join(SILICON)} (or NAME-SUFFIX)",
+        )
+    with _registry:
+        if name in _boards:
+            board, users = _boards[name]
+        else:
+            state = BoardState(name)
+            try:
+                board, users = VirtualBoard(name, state=state), 0
+            except BaseException:
+                state.close()
+                raise
+        _boards[name] = board, users + 1
+        return board
+
+
+def release(board: VirtualBoard) -> None:
+    """Give up one use of a board; the last one saves it and frees it for other processes."""
+    with _registry:
+        held, users = _boards.get(board.name, (None, 0))
+        if held is not board:
+            return
+        if users > 1:
+            _boards[board.name] = board, users - 1
+            return
+        del _boards[board.name]
+    board.close()
+
+
+def _release_all() -> None:
+    """At exit: whoever forgot to release must not lose the board's flash."""
+    with _registry:
+        boards = [board for board, _ in _boards.values()]
+        _boards.clear()
+    for board in boards:
+        board.close()
+
+
+atexit.register(_release_all)

@@ -1,0 +1,275 @@
+"""The compiled block hook: charges each block's cycles before it runs and stops the core where it must.
+
+Unicorn calls it at the start of every translated block, with the state buffer as user data. Everything it
+needs lives in that one int64 buffer: scalars, a hash table from block address to record, the records, and
+the instruction cache. Python fills records (`core.py`); the hook only reads them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba import carray, cfunc, njit, types
+
+# Scalars
+CYCLES = 0  # cycles up to the end of the current block, as charged
+DEADLINE = 1  # stop before a block that starts at this cycle or later
+BLOCK_BASE = 2  # cycles at the first instruction of the current block
+BLOCK = 3  # record of the current block, -1 after a jump that no branch made
+REASON = 4  # why the hook stopped, see STOP_*
+SETTLED = 5  # 1: the edge into the next block has been charged already, the stop there was handled
+STOP_ADDRESS = 6  # of the block it stopped at
+STOP_SIZE = 7
+PENDING = 8  # 1: an exception is pending but masked; look again after an unmasking instruction
+FP_TRAP = 9  # 1: stop before a block that uses floating point (lazy stacking, CPACR)
+FETCH_BIT = 10  # flag that a block needs to be fetched at the present privilege, 0 while the MPU is off
+FP_BUSY = 11  # cycles for which VDIV or VSQRT still holds the unit
+ICACHE_HITS = 12
+ICACHE_MISSES = 13
+FLASH_BASE = 14
+FLASH_END = 15
+FLASH_SHIFT = 16  # log2 of the line (cache on) or of the flash interface's width (cache off)
+FLASH_MODE = 17  # 0: no wait states, 1: cache off, 2: cache on
+FLASH_WAIT = 18  # cycles of the first fetch after a jump, or of a cache miss
+FLASH_NEXT = 19  # cycles of each sequential fetch (cache off)
+CACHE_WAYS = 20
+CACHE_SETS = 21
+CACHE_CLOCK = 22
+LAST_LINE = 23  # line that the previous block ended in
+BLOCKS_RUN = 24
+INSN_PC = 25  # careful mode: instruction about to run
+STEPS = 26  # careful mode: instructions left before STOP_STEP, -1 for no limit
+BREAKS = 27  # careful mode: number of breakpoint addresses in BREAK_LIST
+BREAK_LIST = 28  # 8 words
+ACCESS_HIT = 36  # careful mode: 1 after the access hook found something
+INTERRUPT = 40  # exception number of Unicorn's interrupt hook
+SCALARS = 64
+
+# Hash table: (address << 24) + record + 1, open addressing
+HASH = SCALARS
+HASH_BITS = 16
+HASH_SIZE = 1 << HASH_BITS
+
+# Records
+RECORDS = HASH + HASH_SIZE
+MAX_BLOCKS = 24_576
+R_ADDRESS, R_SIZE, R_COST, R_TAKEN, R_FLAGS, R_MISALIGNED = 0, 1, 2, 3, 4, 5
+R_HEAD_GAIN, R_HEAD_ADDRESS, R_HEAD_FP, R_HEAD_IT = 6, 7, 8, 9
+R_TAIL_LOAD, R_TAIL_LOAD_WRITES, R_TAIL_DATA, R_TAIL_FP, R_TAIL_NARROW = 10, 11, 12, 13, 14
+R_FP_OFFSET, R_FP_BUSY = 15, 16
+RECORD = 18
+
+# Instruction cache: tag and time of use per slot (set-associative, least recently used goes)
+CACHE = RECORDS + MAX_BLOCKS * RECORD
+MAX_SLOTS = 1024
+WORDS = CACHE + 2 * MAX_SLOTS
+
+FLAG_FP = 1
+FLAG_UNMASK = 2
+FLAG_SLEEP = 4
+FLAG_FETCH_PRIVILEGED = 8
+FLAG_FETCH_UNPRIVILEGED = 16
+
+STOP_NONE = 0
+STOP_NEW_BLOCK = 1
+STOP_DEADLINE = 2
+STOP_UNMASKED = 3
+STOP_FP = 4
+STOP_FETCH = 5
+STOP_INTERRUPT = 6
+STOP_BREAK = 7
+STOP_STEP = 8
+
+_emu_stop = types.ExternalFunction("uc_emu_stop", types.int32(types.voidptr))
+
+
+@njit  # type: ignore[untyped-decorator]
+def _find(s: Any, address: int) -> int:
+    slot = ((address >> 1) * 40503) & (HASH_SIZE - 1)
+    while True:
+        entry = s[HASH + slot]
+        if entry == 0:
+            return -1
+        if entry >> 24 == address:
+            return int((entry & 0xFFFFFF) - 1)
+        slot = (slot + 1) & (HASH_SIZE - 1)
+
+
+@njit  # type: ignore[untyped-decorator]
+def _flash_cycles(s: Any, address: int, size: int, sequential: int) -> int:
+    shift = s[FLASH_SHIFT]
+    first = (address - s[FLASH_BASE]) >> shift
+    last = (address + size - 1 - s[FLASH_BASE]) >> shift
+    cycles = 0
+    line = first
+    if sequential and first == s[LAST_LINE]:
+        line += 1
+    if s[FLASH_MODE] == 1:
+        while line <= last:
+            cycles += s[FLASH_NEXT] if sequential else s[FLASH_WAIT]
+            sequential = 1
+            line += 1
+    else:
+        while line <= last:
+            cycles += _cache_cycles(s, line)
+            line += 1
+    s[LAST_LINE] = last
+    return cycles
+
+
+@njit  # type: ignore[untyped-decorator]
+def _cache_cycles(s: Any, line: int) -> int:
+    ways = s[CACHE_WAYS]
+    first = CACHE + 2 * (line % s[CACHE_SETS]) * ways
+    s[CACHE_CLOCK] += 1
+    oldest = first
+    for way in range(ways):
+        at = first + 2 * way
+        if s[at] == line + 1:
+            s[at + 1] = s[CACHE_CLOCK]
+            s[ICACHE_HITS] += 1
+            return 0
+        if s[at + 1] < s[oldest + 1]:
+            oldest = at
+    s[oldest] = line + 1
+    s[oldest + 1] = s[CACHE_CLOCK]
+    s[ICACHE_MISSES] += 1
+    return int(s[FLASH_WAIT])
+
+
+@njit  # type: ignore[untyped-decorator]
+def _edge(s: Any, before: int, after: int) -> int:
+    """Cycles that straight-line neighbours gain or lose: the compiled form of `cycles.pair`."""
+    change = 0
+    if (
+        s[after + R_HEAD_GAIN]
+        and s[before + R_TAIL_LOAD]
+        and not s[before + R_TAIL_LOAD_WRITES] & s[after + R_HEAD_ADDRESS]
+    ):
+        change -= 1
+    if s[before + R_TAIL_DATA] & s[after + R_HEAD_ADDRESS]:
+        change += 1
+    if s[before + R_TAIL_FP] & s[after + R_HEAD_FP]:
+        change += 1
+    if s[after + R_HEAD_IT] and s[before + R_TAIL_NARROW]:
+        change -= 1
+    return change
+
+
+@njit  # type: ignore[untyped-decorator]
+def enter_block(s: Any, address: int, size: int) -> int:
+    """Charge the block at `address`, or return why the core must stop before it (STOP_*)."""
+    block = _find(s, address)
+    if block < 0 or s[RECORDS + block * RECORD + R_SIZE] != size:
+        return STOP_NEW_BLOCK
+    r = RECORDS + block * RECORD
+    cycles = s[CYCLES]
+    p = -1
+    sequential = 0
+    if s[BLOCK] >= 0:
+        p = RECORDS + s[BLOCK] * RECORD
+        sequential = int(s[p + R_ADDRESS] + s[p + R_SIZE] == address)
+    settled = s[SETTLED]
+    if not settled:
+        if p >= 0 and not sequential:
+            cycles += s[p + R_TAKEN] + s[r + R_MISALIGNED]
+        if s[PENDING] and p >= 0 and s[p + R_FLAGS] & FLAG_UNMASK:
+            s[CYCLES] = cycles
+            s[SETTLED] = 1
+            return STOP_UNMASKED
+    if cycles >= s[DEADLINE]:
+        s[CYCLES] = cycles
+        s[SETTLED] = 1
+        return STOP_DEADLINE
+    flags = s[r + R_FLAGS]
+    if s[FETCH_BIT] and not flags & s[FETCH_BIT]:
+        s[CYCLES] = cycles
+        s[SETTLED] = 1
+        return STOP_FETCH
+    if s[FP_TRAP] and flags & FLAG_FP:
+        s[CYCLES] = cycles
+        s[SETTLED] = 1
+        return STOP_FP
+    extra = 0
+    if sequential:
+        extra += _edge(s, p, r)
+    busy = s[FP_BUSY]
+    if s[r + R_FP_OFFSET] >= 0:
+        extra += max(0, busy - s[r + R_FP_OFFSET])
+        s[FP_BUSY] = s[r + R_FP_BUSY]
+    elif busy > 0:
+        s[FP_BUSY] = max(0, busy - s[r + R_COST])
+    if s[FLASH_MODE] and s[FLASH_BASE] <= address < s[FLASH_END]:
+        extra += _flash_cycles(s, address, size, sequential)
+    s[BLOCK_BASE] = cycles + extra
+    s[CYCLES] = cycles + extra + s[r + R_COST]
+    s[BLOCK] = block
+    s[SETTLED] = 0
+    s[BLOCKS_RUN] += 1
+    return STOP_NONE
+
+
+def _block(uc: Any, address: int, size: int, data: Any) -> None:
+    s = carray(data, (WORDS,), types.int64)
+    reason = enter_block(s, types.int64(address), types.int64(size))
+    if reason != STOP_NONE:
+        s[REASON] = reason
+        s[STOP_ADDRESS] = address
+        s[STOP_SIZE] = size
+        _emu_stop(uc)
+
+
+def _instruction(uc: Any, address: int, size: int, data: Any) -> None:
+    s = carray(data, (SCALARS,), types.int64)
+    address = types.int64(address)
+    if s[REASON] != STOP_NONE:
+        _emu_stop(uc)
+        return
+    reason = STOP_NONE
+    for n in range(s[BREAKS]):
+        if s[BREAK_LIST + n] == address:
+            reason = STOP_BREAK
+    if reason == STOP_NONE:
+        if s[STEPS] == 0 or s[ACCESS_HIT] != 0:
+            reason = STOP_STEP
+        elif s[STEPS] > 0:
+            s[STEPS] -= 1
+    if reason != STOP_NONE:
+        s[REASON] = reason
+        s[STOP_ADDRESS] = address
+        _emu_stop(uc)
+        return
+    s[INSN_PC] = address
+
+
+def _interrupt(uc: Any, number: int, data: Any) -> None:
+    s = carray(data, (SCALARS,), types.int64)
+    s[INTERRUPT] = number
+    s[REASON] = STOP_INTERRUPT
+    _emu_stop(uc)
+
+
+@lru_cache(maxsize=1)
+def compiled(emu_stop: int) -> dict[str, Any]:
+    """The hooks as native code, with `emu_stop` the address of uc_emu_stop. Cached on disk by numba.
+
+    Returns numba cfunc objects; `.address` is what uc_hook_add takes.
+    """
+    llvm.add_symbol("uc_emu_stop", emu_stop)
+    code = types.void(types.voidptr, types.uint64, types.uint32, types.voidptr)
+    interrupt = types.void(types.voidptr, types.uint32, types.voidptr)
+    wrap: Callable[..., Any] = cfunc
+    return {
+        "block": wrap(code, cache=True)(_block),
+        "instruction": wrap(code, cache=True)(_instruction),
+        "interrupt": wrap(interrupt, cache=True)(_interrupt),
+    }
+
+
+def address_of(function: Any) -> int:
+    """Address of a ctypes function."""
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -1,0 +1,161 @@
+"""The supply current of the chip, as the sum of what is switched on.
+
+The model knows states, not waveforms: current is piecewise constant. Figures come from `currents`; with the
+DC/DC converter on, the core's share is taken as constant power, so its current falls as the supply rises
+(the PS shows this as typical curves only: unconfirmed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import RC, SYNTH, ClockPower
+from pytest_lan_hil.virtual.silicon.nrf52840.currents import CURRENTS, CurrentTable
+from pytest_lan_hil.virtual.silicon.nrf52840.fabric import Fabric
+
+NOMINAL_SUPPLY_V = 3.0
+
+
+class CpuState(Enum):
+    """What the CPU does, as far as the supply current is concerned."""
+
+    FLASH = "running from flash"
+    RAM = "running from RAM"
+    SLEEP = "asleep"
+    OFF = "System OFF"
+
+
+class PowerModel:
+    """Sums contributions and reports every step.
+
+    Args:
+        fabric: Clock requests and time.
+        sink: Called with (tick, amperes) when the current changes.
+        table: The figures.
+        supply_v: Supply voltage at VDD.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        sink: Callable[[int, float], None],
+        *,
+        table: CurrentTable = CURRENTS,
+        supply_v: float = NOMINAL_SUPPLY_V,
+    ) -> None:
+        self._fabric = fabric
+        self._sink = sink
+        self._table = table
+        self._supply_v = supply_v
+        self._active: dict[str, float] = {}
+        self._cpu = CpuState.SLEEP
+        self._cache = False
+        self._debug = False
+        self._last = -1.0
+        self.clocks: ClockPower | None = None
+
+    # -- what the chip reports ---------------------------------------------------------------------------
+
+    def set_cpu(self, state: CpuState) -> None:
+        """The CPU started, stopped or moved."""
+        if state is not self._cpu:
+            self._cpu = state
+            self.update()
+
+    def set_cache(self, enabled: bool) -> None:  # noqa: FBT001 - a callback's signature
+        """ICACHECNF changed."""
+        self._cache = enabled
+        self.update()
+
+    def set_debug(self, *, interface_mode: bool) -> None:
+        """The chip entered or left debug interface mode."""
+        if interface_mode != self._debug:
+            self._debug = interface_mode
+            self.update()
+
+    def set_supply(self, supply_v: float) -> None:
+        """The bench's supply voltage."""
+        if supply_v != self._supply_v:
+            self._supply_v = supply_v
+            self.update()
+
+    def set_active(self, name: str, amperes: float) -> None:
+        """A peripheral draws this much on top (0: no longer)."""
+        if self._active.get(name, 0.0) == amperes:
+            return
+        if amperes:
+            self._active[name] = amperes
+        else:
+            self._active.pop(name, None)
+        self.update()
+
+    def reset(self) -> None:
+        """Peripherals are off."""
+        self._active.clear()
+        self.update()
+
+    # -- the sum -----------------------------------------------------------------------------------------
+
+    def _regulated(self, dcdc_a: float) -> float:
+        """A core current given for DC/DC at 3 V, as the supply sees it."""
+        if self.clocks is not None and self.clocks.dcdc:
+            return dcdc_a * NOMINAL_SUPPLY_V / self._supply_v
+        return dcdc_a * self._table.cpu_flash_ldo_hfxo.value / self._table.cpu_flash_dcdc_hfxo.value
+
+    def _cpu_current(self, clocks: ClockPower) -> float:
+        table = self._table
+        in_flash = self._cpu is CpuState.FLASH
+        if clocks.dcdc:
+            figure = table.cpu_flash_dcdc_hfxo if in_flash else table.cpu_ram_dcdc_hfxo
+            scale = NOMINAL_SUPPLY_V / self._supply_v
+        else:
+            figure = table.cpu_flash_ldo_hfxo if in_flash else table.cpu_ram_ldo_hfxo
+            scale = 1.0
+        core = figure.value * scale
+        if not (clocks.hfxo_running or clocks.hfxo_starting):
+            core -= self._regulated(table.hfxo_running.value)
+        if in_flash and not self._cache:
+            core += self._regulated(table.cache_off_extra.value)
+        return core
+
+    def _sleep_current(self, clocks: ClockPower) -> float:
+        table = self._table
+        share = clocks.ram_powered_share
+        total = table.system_on_no_ram.value + share * (
+            table.system_on_ram.value - table.system_on_no_ram.value
+        )
+        if clocks.lf_source is not None:
+            total += table.system_on_ram_rtc.value - table.system_on_ram.value
+            if clocks.lf_source in (RC, SYNTH) or not clocks.lfxo_running:
+                total += table.lfrc_over_lfxo.value
+        if clocks.constant_latency:
+            total += self._regulated(table.constant_latency.value)
+        elif self._fabric.hfclk_requested or clocks.hfxo_running or clocks.hfxo_starting:
+            total += self._regulated(table.hfclk_in_sleep.value)
+        if clocks.hfxo_running or clocks.hfxo_starting:
+            total += self._regulated(table.hfxo_running.value)
+        return total
+
+    def current(self) -> float:
+        """Supply current now, in amperes."""
+        clocks = self.clocks
+        if clocks is None:
+            return 0.0
+        if self._cpu is CpuState.OFF:
+            return self._table.system_off.value
+        total = self._sleep_current(clocks) if self._cpu is CpuState.SLEEP else self._cpu_current(clocks)
+        total += sum(self._active.values())
+        if self._debug:
+            # Sleep is emulated in debug interface mode: clocks and regulators stay up.
+            total += self._table.debug_interface.value
+            if self._cpu is CpuState.SLEEP and not (clocks.constant_latency or self._fabric.hfclk_requested):
+                total += self._regulated(self._table.hfclk_in_sleep.value)
+        return total
+
+    def update(self) -> None:
+        """Report the current if it changed."""
+        current = self.current()
+        if current != self._last:
+            self._last = current
+            self._sink(self._fabric.now, current)
