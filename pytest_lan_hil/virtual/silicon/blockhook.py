@@ -44,10 +44,12 @@ BLOCKS_RUN = 24
 INSN_PC = 25  # careful mode: instruction about to run
 STEPS = 26  # careful mode: instructions left before STOP_STEP, -1 for no limit
 BREAKS = 27  # careful mode: number of breakpoint addresses in BREAK_LIST
-BREAK_LIST = 28  # 8 words
-ACCESS_HIT = 36  # careful mode: 1 after the access hook found something
-INTERRUPT = 40  # exception number of Unicorn's interrupt hook
-SCALARS = 64
+ACCESS_HIT = 28  # careful mode: 1 after the access hook found something
+INTERRUPT = 29  # exception number of Unicorn's interrupt hook
+EVENT = 30  # the event register (WFE, SEV)
+BREAK_LIST = 32
+MAX_BREAKS = 16
+SCALARS = BREAK_LIST + MAX_BREAKS
 
 # Hash table: (address << 24) + record + 1, open addressing
 HASH = SCALARS
@@ -73,6 +75,7 @@ FLAG_UNMASK = 2
 FLAG_SLEEP = 4
 FLAG_FETCH_PRIVILEGED = 8
 FLAG_FETCH_UNPRIVILEGED = 16
+FLAG_EVENT = 32
 
 STOP_NONE = 0
 STOP_NEW_BLOCK = 1
@@ -209,6 +212,8 @@ def enter_block(s: Any, address: int, size: int) -> int:
     s[CYCLES] = cycles + extra + s[r + R_COST]
     s[BLOCK] = block
     s[SETTLED] = 0
+    if flags & FLAG_EVENT:
+        s[EVENT] = 1
     s[BLOCKS_RUN] += 1
     return STOP_NONE
 

@@ -48,6 +48,10 @@ class Peripheral(ABC):
 WriteHandler = Callable[[int, int, int], None]
 
 
+class BusFault(Exception):
+    """The bus answers an access with an error: nothing is there, or it can't be written."""
+
+
 @dataclass(slots=True, eq=False)
 class Memory:
     """A region of flash or RAM.
@@ -57,8 +61,8 @@ class Memory:
         base, size: Byte address and extent, multiples of 4096.
         writable: False if the core's stores don't change it (flash).
         data: The content, shape (size,), uint8, shared with the emulator.
-        on_write: For a read-only memory: called with (address, value, size) for each of the core's stores;
-            None makes a store a bus fault.
+        may_write, on_write: For a read-only memory: may_write(address, size) says whether a store would be
+            taken now (else it is a bus fault), on_write(address, value, size) takes it.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Memory:
     size: int
     writable: bool
     data: NDArray[np.uint8]
+    may_write: Callable[[int, int], bool] | None = None
     on_write: WriteHandler | None = None
 
     @property
@@ -89,7 +94,14 @@ class Bus:
     _watchers: list[Callable[[int, int], None]] = field(default_factory=list)
 
     def add_memory(
-        self, name: str, base: int, size: int, *, writable: bool, on_write: WriteHandler | None = None
+        self,
+        name: str,
+        base: int,
+        size: int,
+        *,
+        writable: bool,
+        may_write: Callable[[int, int], bool] | None = None,
+        on_write: WriteHandler | None = None,
     ) -> Memory:
         """Add flash or RAM, filled with zeros. Must happen before the core is made.
 
@@ -97,7 +109,7 @@ class Bus:
         """
         if base % PAGE or size % PAGE or size <= 0:
             raise ValueError(f"memory {name}: base 0x{base:x} and size 0x{size:x} must be whole 4 KiB pages")
-        memory = Memory(name, base, size, writable, np.zeros(size, np.uint8), on_write)
+        memory = Memory(name, base, size, writable, np.zeros(size, np.uint8), may_write, on_write)
         self.memories.append(memory)
         return memory
 

@@ -39,6 +39,7 @@ _FIXED = {
 FLAG_FP = 1
 FLAG_UNMASK = 2
 FLAG_SLEEP = 4
+FLAG_EVENT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def analyse(code: bytes, address: int) -> BlockTiming:
             timing.flags |= FLAG_FP
             extra += busy
             busy = 0
+        if instruction.name == "sev":
+            timing.flags |= FLAG_EVENT
         timing.before[instruction.pc] = timing.cost
         _note_memory(timing, instruction)
         own = cost(instruction) + extra
@@ -130,6 +133,11 @@ def cost(i: Instruction) -> int:
     return _FIXED.get(i.name, 1)
 
 
+def is_load(i: Instruction) -> bool:
+    """True for a load or store-exclusive that overlaps with its neighbours (LDR and its kind)."""
+    return i.name in _LOADS
+
+
 def refill(i: Instruction) -> int:
     """Cycles that are added when `i` leaves straight-line code."""
     if i.name in _INDIRECT or (i.writes & 1 << 15 and i.name not in _DIRECT):
@@ -140,7 +148,7 @@ def refill(i: Instruction) -> int:
 def pair(first: Instruction, second: Instruction) -> int:
     """Cycles that `second` gains or loses because `first` ran just before it."""
     change = 0
-    if pipeline_gain(second) and first.name in _LOADS and not first.writes & second.address_registers:
+    if pipeline_gain(second) and is_load(first) and not first.writes & second.address_registers:
         change -= 1
     if address_source(first) & address_use(second):
         change += 1

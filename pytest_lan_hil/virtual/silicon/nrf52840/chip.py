@@ -10,10 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from pytest_lan_hil.virtual.silicon.bus import Bus
+from pytest_lan_hil.virtual.silicon.blocks import FlashTiming
+from pytest_lan_hil.virtual.silicon.bus import Bus, Memory
 from pytest_lan_hil.virtual.silicon.core import Core, Stop
 from pytest_lan_hil.virtual.silicon.nrf52840 import nvmc as flash
-from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import ClockPower
+from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import (
+    HFXO_START_US,
+    LFXO_START_US,
+    ClockPower,
+)
 from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import CtrlAp
 from pytest_lan_hil.virtual.silicon.nrf52840.currents import CURRENTS
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import (
@@ -21,6 +26,7 @@ from pytest_lan_hil.virtual.silicon.nrf52840.fabric import (
     RAM_START,
     TICK_HZ,
     TICKS_PER_CYCLE,
+    TICKS_PER_US,
     Fabric,
 )
 from pytest_lan_hil.virtual.silicon.nrf52840.ficr import Ficr, port_protected
@@ -45,7 +51,21 @@ NONVOLATILE_SIZE = flash.FLASH_SIZE + flash.UICR_SIZE
 _TIMERS = (("TIMER0", 0x4000_8000, 8, 4), ("TIMER1", 0x4000_9000, 9, 4), ("TIMER2", 0x4000_A000, 10, 4),
            ("TIMER3", 0x4001_A000, 26, 6), ("TIMER4", 0x4001_B000, 27, 6))  # fmt: skip
 _RTCS = (("RTC0", 0x4000_B000, 11, 3), ("RTC1", 0x4001_1000, 17, 4), ("RTC2", 0x4002_4000, 36, 4))
+_EGUS = 6
 _WDT_SURVIVES = ("soft", "lockup")
+# Chapters "CPU" and "NVMC". Unconfirmed, all four: 2 wait states, a 64-bit flash interface, a 2 KiB two-way
+# cache with lines of 16 bytes. Data reads from flash pass the cache by and wait each time.
+FLASH_TIMING = FlashTiming(
+    base=0, size=flash.FLASH_SIZE, wait_states=2, width_log2=3, line_log2=4, ways=2, sets=64
+)
+IDLE_TO_CPU_US = 3  # System ON idle to the first instruction, 64 MHz clock started; unconfirmed
+_TIMING_NOTES = (
+    "unconfirmed timing: flash with 2 wait states, a 64-bit interface and a 2 KiB two-way instruction cache",
+    f"unconfirmed timing: {IDLE_TO_CPU_US} us from System ON idle to the first instruction",
+    f"unconfirmed timing: crystal oscillators start in {HFXO_START_US} us (HFXO) and "
+    f"{LFXO_START_US // 1000} ms (LFXO), word write {flash.WRITE_US} us",
+    "a load from flash is told by the address it had when its block first ran",
+)
 _RAM_PATTERN = hashlib.shake_128(b"SRAM of a virtual nRF52840 after power-up").digest(RAM_SIZE)
 
 
@@ -81,12 +101,8 @@ class Nrf52840:
         self._debug_power = False
         self._pending_reset: str | None = None
         self._protected = False
-        self._flash = self.bus.add_memory(
-            "FLASH", 0, flash.FLASH_SIZE, writable=False, on_write=self._store_to_flash
-        )
-        self._uicr = self.bus.add_memory(
-            "UICR", flash.UICR_BASE, flash.UICR_SIZE, writable=False, on_write=self._store_to_flash
-        )
+        self._flash = self._add_cells("FLASH", 0, flash.FLASH_SIZE)
+        self._uicr = self._add_cells("UICR", flash.UICR_BASE, flash.UICR_SIZE)
         self._ram = self.bus.add_memory("RAM", RAM_START, RAM_SIZE, writable=True)
         self._flash.data[:] = 0xFF
         self._uicr.data[:] = 0xFF
@@ -101,6 +117,16 @@ class Nrf52840:
             listener=self,
         )
         self.fabric.irqs = self.core
+
+    def _add_cells(self, name: str, base: int, size: int) -> Memory:
+        return self.bus.add_memory(
+            name,
+            base,
+            size,
+            writable=False,
+            may_write=lambda address, width: self.nvmc.may_store(address, width),
+            on_write=lambda address, value, _width: self.nvmc.store(address, value),
+        )
 
     def _make_peripherals(self, serial: str, on_level: Callable[[int, bool], None]) -> None:
         fabric, power, table = self.fabric, self.power_model, CURRENTS
@@ -117,6 +143,7 @@ class Nrf52840:
             stall=self._stall,
             on_busy=lambda busy: power.set_active("NVMC", table.flash_busy.value if busy else 0.0),
             on_cache=self._set_cache,
+            cache_counts=lambda: self.core.cache_counts,
         )
         self.gpio = Gpio(fabric, on_level=on_level)
         gpiote = Gpiote(
@@ -211,8 +238,10 @@ class Nrf52840:
         self._observe_cpu()
 
     def on_wake(self) -> None:
-        """The CPU runs again."""
+        """The CPU runs again, as soon as its clock does."""
         self.clocks.sleep_left()
+        if not (self.fabric.hfclk_requested or self.clocks.constant_latency or self._debug_mode):
+            self.core.stall(IDLE_TO_CPU_US * TICKS_PER_US)
         self._observe_cpu()
 
     def on_reset_request(self, kind: str) -> None:
@@ -273,6 +302,13 @@ class Nrf52840:
             self._apply_reset()
         self._observe_cpu()
 
+    def hold_pin_reset(self, *, asserted: bool) -> None:
+        """The reset line is low: the chip stands still. A pin reset follows when it is let go."""
+        self._held = asserted
+        if not asserted:
+            self.reset("pin")
+        self._observe_cpu()
+
     # -- System OFF --------------------------------------------------------------------------------------
 
     def _enter_system_off(self) -> None:
@@ -312,6 +348,8 @@ class Nrf52840:
         self._pending_reset = None
         self.fabric.forget_scheduled()
         power_on = kind == "power_on"
+        if power_on:
+            self.core.power_up()
         if power_on or kind == "pin":
             # "RAM is never reset, but its content may be corrupted": here it always is, and always alike.
             self.bus.write_memory(RAM_START, _RAM_PATTERN)
@@ -330,9 +368,6 @@ class Nrf52840:
         self._settle_nonvolatile()
 
     # -- flash -------------------------------------------------------------------------------------------
-
-    def _store_to_flash(self, address: int, value: int, size: int) -> None:
-        self.nvmc.store(address, value, size)
 
     def _set_cache(self, enabled: bool) -> None:  # noqa: FBT001 - a register bit
         self.power_model.set_cache(enabled)

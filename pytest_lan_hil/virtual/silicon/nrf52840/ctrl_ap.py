@@ -1,7 +1,7 @@
 """CTRL-AP: the access port that works even when the chip is protected.
 
 Follows the nRF52840 Product Specification, chapter "Debug and trace", section "CTRL-AP - Control access
-port". The debug probe (`virtual/probe.py`) calls this object; it is not on the CPU's bus.
+port". An access port of the debug port (`virtual/debug_port.py`); it is not on the CPU's bus.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import Fabric
 
+PORT_NUMBER = 1
 RESET, ERASEALL, ERASEALLSTATUS, APPROTECTSTATUS, IDR = 0x000, 0x004, 0x008, 0x00C, 0x0FC
 IDR_VALUE = 0x1288_0000
 

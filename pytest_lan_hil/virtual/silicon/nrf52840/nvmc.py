@@ -9,6 +9,7 @@ is the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICKS_PER_US, Fabric
@@ -27,6 +28,7 @@ ERASE_ALL_US = 169_000
 READ_ONLY, WRITE, ERASE = 0, 1, 2
 _READY, _READYNEXT, _CONFIG = 0x400, 0x408, 0x504
 _PARTIAL_CFG, _ICACHECNF = 0x51C, 0x540
+_CACHEPROFEN = 1 << 8
 
 
 class Cells(Protocol):
@@ -41,10 +43,6 @@ class Cells(Protocol):
         ...
 
 
-class FlashWriteError(RuntimeError):
-    """A store to flash that silicon answers with a bus fault: not a whole, aligned word."""
-
-
 class Nvmc(Block):
     """The flash controller.
 
@@ -54,6 +52,7 @@ class Nvmc(Block):
         stall: Lets the given ticks pass for the CPU before its next instruction.
         on_busy: Called with True and False as the flash starts and stops to work (power model).
         on_cache: Called with True and False when the instruction cache is switched.
+        cache_counts: (hits, misses) of the cache so far.
     """
 
     def __init__(
@@ -64,12 +63,16 @@ class Nvmc(Block):
         stall: Callable[[int], None],
         on_busy: Callable[[bool], None],
         on_cache: Callable[[bool], None],
+        cache_counts: Callable[[], tuple[int, int]],
     ) -> None:
         super().__init__(fabric, "NVMC", 0x4001_E000, irq=None, size=0x800)
         self._cells = cells
         self._stall = stall
         self._on_busy = on_busy
         self._on_cache = on_cache
+        self._cache_counts = cache_counts
+        self._counted = [0, 0]
+        self._counted_from = [0, 0]
         self._ready_at = 0
         self._busy = False
         self._partial_us: dict[int, int] = {}
@@ -84,9 +87,8 @@ class Nvmc(Block):
         self.declare("ERASEPAGEPARTIAL", 0x518, on_write=self._erase_partially, on_read=lambda: 0)
         self.declare("ERASEPAGEPARTIALCFG", _PARTIAL_CFG, reset=10, mask=0x7F)
         self.declare("ICACHECNF", _ICACHECNF, mask=0x101, on_write=self._write_cache)
-        # The model has no cache profiling counters: it counts cycles by a hit rate, not by single lines.
-        self.declare_read_only("IHIT", 0x548, self._no_profiling)
-        self.declare_read_only("IMISS", 0x54C, self._no_profiling)
+        for offset, index, name in ((0x548, 0, "IHIT"), (0x54C, 1, "IMISS")):
+            self.declare(name, offset, on_read=partial(self._cache_count, index), on_write=partial(self._clear, index))
 
     # -- busy --------------------------------------------------------------------------------------------
 
@@ -122,27 +124,20 @@ class Nvmc(Block):
 
     # -- write and erase ---------------------------------------------------------------------------------
 
-    def store(self, address: int, value: int, size: int) -> bool:
-        """A store to flash or UICR by the CPU or the debugger.
+    def may_store(self, address: int, size: int) -> bool:
+        """True if a store to flash or UICR would be taken: a whole aligned word, CONFIG = Wen.
 
-        Returns:
-            True if it was taken, False if CONFIG does not allow writing (silicon: bus fault).
-
-        Raises:
-            FlashWriteError: Not a whole aligned word.
+        Silicon answers any other store with a bus fault.
         """
-        if size != 4 or address & 3:
-            raise FlashWriteError(
-                f"{size}-byte store to flash at 0x{address:08X}: only aligned words can be written"
-            )
-        if self.values[_CONFIG] != WRITE:
-            return False
+        return size == 4 and not address & 3 and self.values[_CONFIG] == WRITE
+
+    def store(self, address: int, value: int) -> None:
+        """A store to flash or UICR by the CPU or the debugger, which `may_store` allows."""
         if self.busy:  # the bus holds the CPU until the previous word is written
             self._stall(self._ready_at - self.fabric.now)
         old = int.from_bytes(self._cells.read_memory(address, 4), "little")
         self._program(address, (old & value).to_bytes(4, "little"))
         self._work(WRITE_US)
-        return True
 
     def _program(self, address: int, data: bytes) -> None:
         self._cells.write_memory(address, data)
@@ -196,11 +191,20 @@ class Nvmc(Block):
     # -- cache -------------------------------------------------------------------------------------------
 
     def _write_cache(self, value: int) -> None:
+        self._counted = [self._cache_count(0), self._cache_count(1)]
+        self._counted_from = list(self._cache_counts())
         self.values[_ICACHECNF] = value
         self._on_cache(bool(value & 1))
 
-    def _no_profiling(self) -> int:
-        raise self.unmodelled(0x548, detail="the cache is modelled by its hit rate, not line by line")
+    def _cache_count(self, index: int) -> int:
+        """IHIT or IMISS; they count while CACHEPROFEN is set."""
+        if not self.values[_ICACHECNF] & _CACHEPROFEN:
+            return self._counted[index]
+        return self._counted[index] + self._cache_counts()[index] - self._counted_from[index]
+
+    def _clear(self, index: int, _value: int) -> None:
+        self._counted[index] = 0
+        self._counted_from[index] = self._cache_counts()[index]
 
     @property
     def cache_enabled(self) -> bool:
@@ -214,4 +218,5 @@ class Nvmc(Block):
             self._busy = False
             self._on_busy(False)  # noqa: FBT003
         self._partial_us.clear()
+        self._counted = [0, 0]
         self._on_cache(False)  # noqa: FBT003

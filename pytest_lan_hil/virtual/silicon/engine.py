@@ -1,0 +1,300 @@
+"""Unicorn, wrapped: memories mapped, hooks set, registers by name, and why it stopped.
+
+The only module that knows Unicorn. It runs instructions and says what ended the run; what follows from that
+(exceptions, sleep, debug) is `core.py`'s. Facts about Unicorn 2.1 that this module relies on, each seen in a
+trial: PC is exact in memory callbacks and after a memory error, and the failing instruction has changed
+nothing; WFI ends the run without an error, WFE and YIELD end it as "invalid instruction", all with PC behind
+them; an exception return arrives as interrupt 8 with PC = EXC_RETURN less its lowest bit; a stop asked for in
+a callback takes effect before the next block, whose hook has already run, so callbacks never ask: they lower
+the deadline that the hook itself compares with.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from unicorn import (
+    UC_ARCH_ARM,
+    UC_HOOK_BLOCK,
+    UC_HOOK_CODE,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_INVALID,
+    UC_HOOK_MEM_READ,
+    UC_HOOK_MEM_WRITE,
+    UC_MODE_MCLASS,
+    UC_MODE_THUMB,
+    UC_PROT_EXEC,
+    UC_PROT_NONE,
+    UC_PROT_READ,
+    UC_PROT_WRITE,
+    Uc,
+    UcError,
+)
+from unicorn import arm_const as arm
+from unicorn import unicorn_const as const
+from unicorn.unicorn_py3.unicorn import uclib
+
+from pytest_lan_hil.virtual.silicon import blockhook as h
+from pytest_lan_hil.virtual.silicon.blocks import BlockTable
+from pytest_lan_hil.virtual.silicon.bus import PAGE, Bus, Memory
+
+PROTECTION_PAGE = 1024
+"""Smallest unit in which access to memory can be refused without looking at every access."""
+
+READ, WRITE, EXECUTE, NOTHING = UC_PROT_READ, UC_PROT_WRITE, UC_PROT_EXEC, UC_PROT_NONE
+_NOWHERE = 0xA000_0000  # device memory, never executable: the address at which a run would end by itself
+
+CORE_REGISTERS = [getattr(arm, f"UC_ARM_REG_R{n}") for n in range(13)] + [
+    arm.UC_ARM_REG_SP,
+    arm.UC_ARM_REG_LR,
+    arm.UC_ARM_REG_PC,
+]
+SINGLES = [getattr(arm, f"UC_ARM_REG_S{n}") for n in range(32)]
+PC, SP, LR = arm.UC_ARM_REG_PC, arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR
+XPSR, MSP, PSP = arm.UC_ARM_REG_XPSR, arm.UC_ARM_REG_MSP, arm.UC_ARM_REG_PSP
+CONTROL, PRIMASK = arm.UC_ARM_REG_CONTROL, arm.UC_ARM_REG_PRIMASK
+BASEPRI, FAULTMASK = arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK
+FPSCR = arm.UC_ARM_REG_FPSCR
+
+
+class Ending(Enum):
+    """What ended a run."""
+
+    HOOK = "the block or instruction hook, see REASON"
+    MEMORY = "a load, store or fetch that the memory map refuses"
+    INVALID = "an instruction that is none"
+    QUIET = "nothing was wrong: WFI"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A memory access that failed: what kind (READ, WRITE, EXECUTE), where, how wide, what was stored."""
+
+    kind: int
+    address: int
+    size: int
+    value: int
+
+
+_KINDS = {
+    const.UC_MEM_READ_UNMAPPED: READ, const.UC_MEM_READ_PROT: READ,
+    const.UC_MEM_WRITE_UNMAPPED: WRITE, const.UC_MEM_WRITE_PROT: WRITE,
+    const.UC_MEM_FETCH_UNMAPPED: EXECUTE, const.UC_MEM_FETCH_PROT: EXECUTE,
+}  # fmt: skip
+
+ReadRegister = Callable[[int, int], int]
+WriteRegister = Callable[[int, int, int], None]
+
+
+class Engine:
+    """A Cortex-M4F's instructions on the memories and peripherals of a bus.
+
+    Args:
+        bus: Its memories are mapped as they are, its peripheral pages through `read` and `write`; complete
+            before this object is made.
+        blocks: Records for the block hook.
+        read, write: Called for each access to a peripheral page, with (address, size) and (address, size,
+            value).
+        store: Called before each store to a read-only memory that `open_store` has opened.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        blocks: BlockTable,
+        *,
+        read: ReadRegister,
+        write: WriteRegister,
+        store: WriteRegister,
+    ) -> None:
+        self._bus = bus
+        self.state = blocks.state
+        self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
+        self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        self._uc.ctl_set_page_size(PROTECTION_PAGE)
+        self._store = store
+        self._store_hook: Any = None
+        self._refused: Refused | None = None
+        self._granted: dict[int, int] = {}
+        for memory in bus.memories:
+            self._uc.mem_map_ptr(
+                memory.base, memory.size, _base_rights(memory), int(memory.data.ctypes.data)
+            )
+        for base, size in _runs(bus.peripheral_pages()):
+            self._map_registers(base, size, read, write)
+        self._native = h.compiled(h.address_of(uclib.uc_emu_stop))
+        self._hook(UC_HOOK_BLOCK, self._native["block"].address)
+        self._hook(UC_HOOK_INTR, self._native["interrupt"].address)
+        self._uc.hook_add(UC_HOOK_MEM_INVALID, self._on_refused)
+        self._careful: Any = None
+        self._watching: list[Any] = []
+
+    def _map_registers(self, base: int, size: int, read: ReadRegister, write: WriteRegister) -> None:
+        def on_read(_uc: Any, offset: int, width: int, _data: Any) -> int:
+            return read(base + offset, width)
+
+        def on_write(_uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
+            write(base + offset, width, value)
+
+        self._uc.mmio_map(base, size, on_read, None, on_write, None)
+
+    def _hook(self, kind: int, address: int) -> Any:
+        """Set a native hook; the state buffer is its user data."""
+        handle = ctypes.c_size_t()
+        status = uclib.uc_hook_add(
+            self._uc._uch,
+            ctypes.byref(handle),
+            ctypes.c_int(kind),
+            ctypes.c_void_p(address),
+            ctypes.c_void_p(int(self.state.ctypes.data)),
+            ctypes.c_uint64(1),
+            ctypes.c_uint64(0),
+        )
+        if status:
+            raise UcError(status)
+        return handle
+
+    def _on_refused(
+        self, _uc: Any, access: int, address: int, size: int, value: int, _data: Any
+    ) -> bool:
+        self._refused = Refused(_KINDS[access], address, size, value & ((1 << 8 * size) - 1))
+        return False
+
+    # -- running -----------------------------------------------------------------------------------------
+
+    def run(self, pc: int, *, limit: int = 0) -> tuple[Ending, Refused | None]:
+        """Run from `pc` until something ends it.
+
+        Args:
+            pc: Address of the first instruction.
+            limit: Instructions to run at most; 0 for no limit.
+        """
+        self.state[h.REASON] = h.STOP_NONE
+        self._refused = None
+        try:
+            self._uc.emu_start(pc | 1, _NOWHERE, count=limit)
+        except UcError as error:
+            if error.errno == const.UC_ERR_INSN_INVALID or error.errno == const.UC_ERR_EXCEPTION:
+                return Ending.INVALID, None
+            if self._refused is None:
+                raise
+            return Ending.MEMORY, self._refused
+        if self.state[h.REASON] != h.STOP_NONE:
+            return Ending.HOOK, None
+        return Ending.QUIET, None
+
+    # -- registers ---------------------------------------------------------------------------------------
+
+    def get(self, register: int) -> int:
+        """A register by its Unicorn number (constants of this module)."""
+        return int(self._uc.reg_read(register))
+
+    def set(self, register: int, value: int) -> None:
+        """Change a register."""
+        self._uc.reg_write(register, value & 0xFFFF_FFFF)
+
+    def core_registers(self) -> list[int]:
+        """r0 to r15."""
+        return [int(self._uc.reg_read(register)) for register in CORE_REGISTERS]
+
+    # -- memory rights -----------------------------------------------------------------------------------
+
+    def grant(self, memory: Memory, rights: list[int]) -> None:
+        """Set who may do what, one entry (READ | WRITE | EXECUTE) for each PROTECTION_PAGE of a memory.
+
+        A right that the memory itself does not give is not granted.
+        """
+        base = _base_rights(memory) | (WRITE if self._opened(memory) else 0)
+        start = 0
+        for page in range(1, len(rights) + 1):
+            if page == len(rights) or rights[page] != rights[start]:
+                self._uc.mem_protect(
+                    memory.base + start * PROTECTION_PAGE,
+                    (page - start) * PROTECTION_PAGE,
+                    rights[start] & base,
+                )
+                start = page
+
+    def grant_all(self, memory: Memory) -> None:
+        """Give the memory its own rights."""
+        self.grant(memory, [READ | WRITE | EXECUTE] * (memory.size // PROTECTION_PAGE))
+
+    def _opened(self, memory: Memory) -> bool:
+        return self._store_hook is not None and memory.on_write is not None
+
+    def open_store(self) -> None:
+        """Let stores reach read-only memories; `store` is told of each before it happens."""
+        if self._store_hook is None:
+            lowest = min(memory.base for memory in self._bus.memories if memory.on_write is not None)
+            highest = max(memory.end for memory in self._bus.memories if memory.on_write is not None)
+            self._store_hook = self._uc.hook_add(
+                UC_HOOK_MEM_WRITE, self._on_store, begin=lowest, end=highest - 1
+            )
+            self._uc.ctl_flush_tb()
+
+    def close_store(self) -> None:
+        """Stores to read-only memories fail again."""
+        if self._store_hook is not None:
+            self._uc.hook_del(self._store_hook)
+            self._store_hook = None
+            self._uc.ctl_flush_tb()
+
+    def _on_store(self, _uc: Any, _access: int, address: int, size: int, value: int, _data: Any) -> None:
+        memory = self._bus.memory_at(address)
+        if memory is not None and memory.on_write is not None:
+            self._store(address, size, value & ((1 << 8 * size) - 1))
+
+    # -- code --------------------------------------------------------------------------------------------
+
+    def forget_code(self, address: int, size: int) -> None:
+        """Memory changed from outside: translated code there is dropped."""
+        self._uc.ctl_remove_cache(address, address + size)
+
+    # -- careful mode ------------------------------------------------------------------------------------
+
+    def set_careful(self, watched: list[tuple[int, int, int]] | None) -> None:
+        """Look at every instruction (breakpoints, single steps), or no longer (None).
+
+        Args:
+            watched: (first address, last address, READ | WRITE) of data accesses that set ACCESS_HIT.
+        """
+        for hook in self._watching:
+            self._uc.hook_del(hook)
+        self._watching.clear()
+        if (watched is not None) != (self._careful is not None):
+            if watched is not None:
+                self._careful = self._hook(UC_HOOK_CODE, self._native["instruction"].address)
+            else:
+                uclib.uc_hook_del(self._uc._uch, self._careful)
+                self._careful = None
+        for first, last, kinds in watched or ():
+            which = (UC_HOOK_MEM_READ if kinds & READ else 0) | (UC_HOOK_MEM_WRITE if kinds & WRITE else 0)
+            self._watching.append(self._uc.hook_add(which, self._on_watched, begin=first, end=last))
+        self._uc.ctl_flush_tb()
+
+    @property
+    def careful(self) -> bool:
+        """True while every instruction is looked at."""
+        return self._careful is not None
+
+    def _on_watched(self, _uc: Any, *_access: Any) -> None:
+        self.state[h.ACCESS_HIT] = 1
+
+
+def _base_rights(memory: Memory) -> int:
+    return int(READ | EXECUTE | (WRITE if memory.writable else 0))
+
+
+def _runs(pages: list[int]) -> list[tuple[int, int]]:
+    """Neighbouring pages as (base, size)."""
+    runs: list[tuple[int, int]] = []
+    for page in pages:
+        if runs and runs[-1][0] + runs[-1][1] == page:
+            runs[-1] = (runs[-1][0], runs[-1][1] + PAGE)
+        else:
+            runs.append((page, PAGE))
+    return runs
