@@ -7,10 +7,10 @@
 _Noreturn void lan_app(void) {
     lan_console_start();
     for (;;) {
-        const int c = port_getc();
-        if (port_take_rx_lost() != 0u) {
+        if (port_take_rx_lost() != 0u) { /* asked first: the loss lies before the byte that comes next */
             lan_console_lost();
         }
+        const int c = port_getc();
         if (c < 0) {
             port_wait_input();
         } else {

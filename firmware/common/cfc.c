@@ -1,5 +1,5 @@
-/* The closed-form solution of the liquid time-constant cell, Hasani et al., "Closed-form continuous-time neural
- * networks", Nature Machine Intelligence 4 (2022), equation 10:
+/* The closed-form solution of the liquid time-constant cell, in its gated form, Hasani et al., "Closed-form
+ * continuous-time neural networks", Nature Machine Intelligence 4 (2022), 992-1003:
  *   x(t) = sigma(-f(x, I) t) * g(x, I) + (1 - sigma(-f(x, I) t)) * h(x, I)
  * with f, g and h as heads on one shared backbone. Time enters as a number, so frames need not be equally spaced. */
 #include "cfc.h"

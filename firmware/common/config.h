@@ -24,7 +24,7 @@
 #define LAN_LINE_MAX 256u
 #define LAN_PACE_MAX_MS 60000u
 #define LAN_LISTEN_MAX_MS 86400000u
-#define LAN_COUNT_MAX 1000000u
+#define LAN_COUNT_MAX 2147483647u /* what the reference's atoi() can read */
 
 _Static_assert(LAN_HOP == LAN_FRAME, "source.c hands out frames that do not overlap");
 

@@ -117,7 +117,7 @@ static const struct {
     {"db", lan_buffer}, {"infer", lan_infer}, {"results", results},     {"lnn", lan_lnn},
 };
 
-/* Cut the line into words at blanks, in place. Words past the table's end are joined to the last one's tail. */
+/* Cut the line into words at blanks, in place. Words past the table's end are dropped. */
 static void split(char *line, lan_args *args) {
     args->count = 0;
     while (args->count < (int)(sizeof args->word / sizeof args->word[0])) {

@@ -19,7 +19,8 @@ void port_sleep_until(uint64_t tick);
 
 /* Next received byte, or -1. */
 int port_getc(void);
-/* Bytes lost because nobody read them in time, since the last call. */
+/* Bytes lost on reception (nobody read them in time, or the line garbled them) right before the byte that port_getc()
+ * returns next; 0 as long as sound bytes from before the loss wait. Each loss is reported once. */
 uint32_t port_take_rx_lost(void);
 /* Sleep until something may have been received. */
 void port_wait_input(void);
@@ -38,7 +39,7 @@ uint32_t port_stack_used(void);
 _Noreturn void port_fault_hard(void);
 _Noreturn void port_fault_stack(void);
 
-/* The fault that ended the previous run, if the RAM still holds it: one line of text without line end,
+/* The last fault since power came on, if the RAM still holds it (a reset keeps it): one line of text without line end,
  * written to `text`; returns its length, 0 if there was none. */
 size_t port_last_fault(char *text, size_t size);
 

@@ -10,7 +10,7 @@
 #include "port.h"
 #include "source.h"
 
-#define FOREVER_MS UINT32_MAX /* 49 days */
+#define FOREVER_MS UINT32_MAX /* no limit */
 
 static int16_t s_pcm[LAN_FRAME];
 static uint32_t s_pace_ms = LAN_HOP_MS;
@@ -57,7 +57,9 @@ static uint32_t run_frames(uint32_t count, uint32_t pace_ms, uint32_t until_ms) 
     lan_pipeline_reset();
     lan_marker_phase_high();
     schedule next = schedule_from(port_now(), pace_ms);
-    const uint64_t until = next.due + (uint64_t)(until_ms / 1000u) * LAN_TICK_HZ + until_ms % 1000u * LAN_TICK_HZ / 1000u;
+    const uint64_t until = until_ms == FOREVER_MS ? UINT64_MAX
+                                                  : next.due + (uint64_t)(until_ms / 1000u) * LAN_TICK_HZ +
+                                                        until_ms % 1000u * LAN_TICK_HZ / 1000u;
     while (done < count && next.due < until) {
         lan_source_frame(loaded, loaded_count, index, s_pcm);
         one_frame_marked((float)elapsed * (1.0f / (float)LAN_SAMPLE_RATE));
@@ -94,6 +96,19 @@ void lan_print_results(void) {
     out_line("");
 }
 
+/* Refuse to work on a buffer that `db` has not filled yet; says so and returns 1 if it has not. */
+static int refuse_partial(const int16_t **loaded, uint32_t *count) {
+    if (lan_buffer_audio(loaded, count) != LAN_BUFFER_PARTIAL) {
+        return 0;
+    }
+    out("e-[Input db has ");
+    out_u32(lan_buffer_loaded());
+    out(" bytes, expected ");
+    out_u32(lan_buffer_expected());
+    out_line("]");
+    return 1;
+}
+
 void lan_infer(const lan_args *args) {
     uint32_t count = 1u, warmups = 10u; /* the reference's defaults */
     const int16_t *loaded;
@@ -107,12 +122,7 @@ void lan_infer(const lan_args *args) {
         lan_error("Inference warmup must be >=0");
         return;
     }
-    if (lan_buffer_audio(&loaded, &loaded_count) == LAN_BUFFER_PARTIAL) {
-        out("e-[Input db has ");
-        out_u32(lan_buffer_loaded());
-        out(" bytes, expected ");
-        out_u32(lan_buffer_expected());
-        out_line("]");
+    if (refuse_partial(&loaded, &loaded_count)) {
         return;
     }
 
@@ -141,6 +151,12 @@ void lan_infer(const lan_args *args) {
 }
 
 void lan_listen(uint32_t duration_ms) {
+    const int16_t *loaded;
+    uint32_t loaded_count;
+
+    if (refuse_partial(&loaded, &loaded_count)) {
+        return;
+    }
     out_line("m-lnn-listen-start");
     port_quiet_enter();
     const uint32_t frames = run_frames(UINT32_MAX, LAN_HOP_MS, duration_ms);

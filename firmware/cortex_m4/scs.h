@@ -25,6 +25,7 @@
 #define MPU_RASR LAN_REG(0xE000EDA0u)
 
 #define NVIC_ISER(n) LAN_REG(0xE000E100u + 4u * (n))
+#define NVIC_ICER(n) LAN_REG(0xE000E180u + 4u * (n))
 #define NVIC_ICPR(n) LAN_REG(0xE000E280u + 4u * (n))
 
 #define SHCSR_MEMFAULTENA (1u << 16)
@@ -36,6 +37,8 @@
 #define FPCCR_LSPEN (1u << 30)
 
 static inline void nvic_enable(uint32_t irq) { NVIC_ISER(irq / 32u) = 1u << (irq % 32u); }
+
+static inline void nvic_disable(uint32_t irq) { NVIC_ICER(irq / 32u) = 1u << (irq % 32u); }
 
 static inline uint32_t irq_mask(void) {
     uint32_t primask;

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 /* clock.c */
-void clock_start_low(void);  /* LFCLK from the crystal; from the RC oscillator if the crystal does not start */
+void clock_start_low(void);  /* LFCLK: runs from the RC oscillator while the crystal starts */
+void clock_settle_low(void); /* asleep (by the RTC) until the crystal has taken over; if it does not, RC for good */
 void clock_start_high(void); /* HFXO: the UART needs better than the internal oscillator's tolerance */
 void clock_stop_high(void);
 

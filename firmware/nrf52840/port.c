@@ -11,9 +11,10 @@ void port_start(void) {
     P0_OUTCLR = (1u << PIN_INFERENCE) | (1u << PIN_PHASE);
     P0_PIN_CNF(PIN_INFERENCE) = PIN_CNF_OUTPUT;
     P0_PIN_CNF(PIN_PHASE) = PIN_CNF_OUTPUT;
-    clock_start_low();
-    rtc_start();
     clock_start_high();
+    clock_start_low();
+    rtc_start(); /* not sooner: RTC registers that are read before their clock runs may lie (anomaly 20) */
+    clock_settle_low();
     uart_start();
 }
 

@@ -61,7 +61,11 @@ void port_sleep_until(uint64_t tick) {
             RTC1_CC0 = (uint32_t)tick & COUNTER_MASK;
             RTC1_INTENSET = RTC_INT_COMPARE0;
         }
-        sleep_masked();
+        /* Looked at again with CC set: an interrupt or a debugger may have come between, and a compare value that was
+         * missed would not be met before the counter has gone round (512 s). */
+        if (port_now() + COMPARE_MARGIN <= tick) {
+            sleep_masked();
+        }
         irq_restore(primask);
     }
 }

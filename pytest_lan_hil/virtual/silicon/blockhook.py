@@ -48,7 +48,7 @@ ACCESS_HIT = 28  # careful mode: 1 after the access hook found something
 INTERRUPT = 29  # exception number of Unicorn's interrupt hook
 EVENT = 30  # the event register (WFE, SEV)
 BREAK_LIST = 32
-MAX_BREAKS = 16
+MAX_BREAKS = 16  # six FPB comparators of two halfwords each, four of the DWT
 SCALARS = BREAK_LIST + MAX_BREAKS
 
 # Hash table: (address << 24) + record + 1, open addressing
@@ -228,7 +228,7 @@ def _block(uc: Any, address: int, size: int, data: Any) -> None:
         _emu_stop(uc)
 
 
-def _instruction(uc: Any, address: int, size: int, data: Any) -> None:
+def _instruction(uc: Any, address: int, size: int, data: Any) -> None:  # noqa: ARG001 - Unicorn's signature
     s = carray(data, (SCALARS,), types.int64)
     address = types.int64(address)
     if s[REASON] != STOP_NONE:

@@ -133,13 +133,11 @@ class BlockTable:
     def _charge_flash_reads(self, timing: BlockTiming, registers: list[int]) -> None:
         flash = self._flash
         extra = 0
-        reads = {}
-        for op in timing.memory_ops:
-            reads[op.pc] = op
+        reads = {op.pc: op for op in timing.memory_ops if not op.write}
         for pc in timing.before:
             timing.before[pc] += extra
             op = reads.get(pc)
-            if op is None or op.write:
+            if op is None:
                 continue
             where = op.operand.address(registers, pc)
             if flash.base <= where < flash.base + flash.size:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from pytest_lan_hil.virtual.silicon.unmodelled import NotModelled, UnmodelledAccess
 
 PAGE = 0x1000
+PRIVATE_BUS = 0xE000_0000
+"""From here on: the core's own peripherals (ARM DDI 0403E, B3.1)."""
 
 
 class Peripheral(ABC):
@@ -77,6 +79,15 @@ class Memory:
     def end(self) -> int:
         """First address behind the region."""
         return self.base + self.size
+
+    def takes(self, address: int, size: int) -> bool:
+        """True if a store of the core would be taken now."""
+        return self.writable or (self.may_write is not None and self.may_write(address, size))
+
+    def store(self, address: int, value: int, size: int) -> None:
+        """A store of the core to a read-only memory that takes it."""
+        if self.on_write is not None:
+            self.on_write(address, value, size)
 
 
 @dataclass(eq=False)
@@ -181,6 +192,46 @@ class Bus:
             raise UnmodelledAccess(
                 address, pc=pc, write=value, size=size, part=self.svd, detail=str(error)
             ) from None
+
+    # -- the debugger's accesses -------------------------------------------------------------------------
+
+    def debug_read(self, address: int, size: int) -> int:
+        """One access of the debugger.
+
+        Raises:
+            BusFault: Nothing is there.
+            UnmodelledAccess: A register that the model lacks.
+        """
+        if self.memory_at(address) is not None:
+            return int.from_bytes(self.read_memory(address, size), "little")
+        self._require_known(address)
+        return self.read_register(address, size, pc=None)
+
+    def debug_write(self, address: int, value: int, size: int) -> None:
+        """One access of the debugger; flash takes it only as its controller allows.
+
+        Raises:
+            BusFault: Nothing is there, or it can't be written.
+            UnmodelledAccess: A register that the model lacks.
+        """
+        memory = self.memory_at(address)
+        if memory is None:
+            self._require_known(address)
+            self.write_register(address, value, size, pc=None)
+        elif not memory.takes(address, size):
+            raise BusFault(f"0x{address:08x} can't be written now: the flash controller doesn't allow it")
+        elif memory.writable:
+            self.write_memory(address, value.to_bytes(size, "little"))
+        else:
+            memory.store(address, value, size)
+
+    def holds_peripherals(self, address: int) -> bool:
+        """True where an absent peripheral is a gap in the model rather than a hole in the map."""
+        return 0x4000_0000 <= address < 0x6000_0000 or address >= PRIVATE_BUS
+
+    def _require_known(self, address: int) -> None:
+        if self.peripheral_at(address) is None and not self.holds_peripherals(address):
+            raise BusFault(f"nothing is at 0x{address:08x}")
 
     def _whole(self, address: int, size: int) -> Memory:
         memory = self.memory_at(address)

@@ -116,14 +116,15 @@ class Engine:
         self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
         self._uc.ctl_set_page_size(PROTECTION_PAGE)
+        self._handle = self._uc._uch
+        self._word = ctypes.c_uint32()
+        self._word_reference = ctypes.byref(self._word)
         self._store = store
         self._store_hook: Any = None
         self._refused: Refused | None = None
         self._granted: dict[int, int] = {}
         for memory in bus.memories:
-            self._uc.mem_map_ptr(
-                memory.base, memory.size, _base_rights(memory), int(memory.data.ctypes.data)
-            )
+            self._uc.mem_map_ptr(memory.base, memory.size, _base_rights(memory), int(memory.data.ctypes.data))
         for base, size in _runs(bus.peripheral_pages()):
             self._map_registers(base, size, read, write)
         self._native = h.compiled(h.address_of(uclib.uc_emu_stop))
@@ -158,9 +159,7 @@ class Engine:
             raise UcError(status)
         return handle
 
-    def _on_refused(
-        self, _uc: Any, access: int, address: int, size: int, value: int, _data: Any
-    ) -> bool:
+    def _on_refused(self, _uc: Any, access: int, address: int, size: int, value: int, _data: Any) -> bool:
         self._refused = Refused(_KINDS[access], address, size, value & ((1 << 8 * size) - 1))
         return False
 
@@ -180,26 +179,33 @@ class Engine:
         except UcError as error:
             if error.errno == const.UC_ERR_INSN_INVALID or error.errno == const.UC_ERR_EXCEPTION:
                 return Ending.INVALID, None
-            if self._refused is None:
+            refused = self._last_refused()
+            if refused is None:
                 raise
-            return Ending.MEMORY, self._refused
+            return Ending.MEMORY, refused
         if self.state[h.REASON] != h.STOP_NONE:
             return Ending.HOOK, None
         return Ending.QUIET, None
+
+    def _last_refused(self) -> Refused | None:
+        return self._refused
 
     # -- registers ---------------------------------------------------------------------------------------
 
     def get(self, register: int) -> int:
         """A register by its Unicorn number (constants of this module)."""
-        return int(self._uc.reg_read(register))
+        # Straight to the library: the binding's way takes ten times as long, and this is the hot path.
+        uclib.uc_reg_read(self._handle, register, self._word_reference)
+        return self._word.value
 
     def set(self, register: int, value: int) -> None:
         """Change a register."""
-        self._uc.reg_write(register, value & 0xFFFF_FFFF)
+        self._word.value = value & 0xFFFF_FFFF
+        uclib.uc_reg_write(self._handle, register, self._word_reference)
 
     def core_registers(self) -> list[int]:
         """r0 to r15."""
-        return [int(self._uc.reg_read(register)) for register in CORE_REGISTERS]
+        return [self.get(register) for register in CORE_REGISTERS]
 
     # -- memory rights -----------------------------------------------------------------------------------
 

@@ -245,7 +245,7 @@ class ExceptionUnit:
             self._sleep_on_exit()
 
     def _unstack(self, exc_return: int, *, to_thread: bool) -> None:
-        engine, scs = self._engine, self._scs
+        engine = self._engine
         psp = to_thread and bool(exc_return & _USES_PSP)
         with_fp = not exc_return & _NO_FP
         frame = engine.get(e.PSP if psp else e.MSP)
@@ -341,9 +341,7 @@ class ExceptionUnit:
         self.read_masks()
         if debug.enabled:
             debug.halt(d.BKPT)
-        elif (
-            debug.demcr & d.MON_EN and nvic.group_priority(n.DEBUG_MONITOR) < nvic.execution_priority()
-        ):
+        elif debug.demcr & d.MON_EN and nvic.group_priority(n.DEBUG_MONITOR) < nvic.execution_priority():
             debug.dfsr |= d.BKPT
             self._enter(n.DEBUG_MONITOR, self._engine.get(e.PC))
         else:

@@ -146,7 +146,9 @@ class Mpu:
             return False
         if self.control & _DEFAULT_MAP:
             return True
-        return any(_RIGHTS.get(r.access, (0, 0))[0] != _RIGHTS.get(r.access, (0, 0))[1] for r in self._regions)
+        return any(
+            _RIGHTS.get(r.access, (0, 0))[0] != _RIGHTS.get(r.access, (0, 0))[1] for r in self._regions
+        )
 
 
 def default_execute_never(address: int) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from pytest_lan_hil.virtual.silicon import nvic as n
 from pytest_lan_hil.virtual.silicon.bus import Peripheral
-from pytest_lan_hil.virtual.silicon.debugunit import DebugControl, component_ids
+from pytest_lan_hil.virtual.silicon.coresight import component_ids
+from pytest_lan_hil.virtual.silicon.debugunit import DebugControl
 from pytest_lan_hil.virtual.silicon.mpu import Mpu
 from pytest_lan_hil.virtual.silicon.nvic import Nvic
 from pytest_lan_hil.virtual.silicon.systick import SysTick
@@ -37,6 +38,7 @@ _CONSTANTS = {
     0xD40: 0x0000_0030, 0xD44: 0x0000_0200, 0xD48: 0x0010_0000, 0xD4C: 0x0000_0000,
     0xD50: 0x0010_0030, 0xD54: 0x0000_0000, 0xD58: 0x0100_0000, 0xD5C: 0x0000_0000,
     0xD60: 0x0110_1110, 0xD64: 0x0211_2000, 0xD68: 0x2123_2231, 0xD6C: 0x0111_1131, 0xD70: 0x0131_0132,
+    0xD74: 0x0000_0000, 0xD78: 0x0000_0000, 0xD7C: 0x0000_0000,  # reserved, and no caches
     0xD90: 0x0000_0800,  # MPU_TYPE: eight regions
     0xF40: 0x1011_0021, 0xF44: 0x1100_0011, 0xF48: 0x0000_0040,  # MVFR0 to 2
     0x01C: 0x0000_0000,  # SYST_CALIB: no reference, no calibration

@@ -59,9 +59,11 @@ FLASH_TIMING = FlashTiming(
     base=0, size=flash.FLASH_SIZE, wait_states=2, width_log2=3, line_log2=4, ways=2, sets=64
 )
 IDLE_TO_CPU_US = 3  # System ON idle to the first instruction, 64 MHz clock started; unconfirmed
+RESET_TO_CPU_US = 60  # from the end of a reset to the first instruction; unconfirmed
 _TIMING_NOTES = (
     "unconfirmed timing: flash with 2 wait states, a 64-bit interface and a 2 KiB two-way instruction cache",
-    f"unconfirmed timing: {IDLE_TO_CPU_US} us from System ON idle to the first instruction",
+    f"unconfirmed timing: to the first instruction {IDLE_TO_CPU_US} us from System ON idle, "
+    f"{RESET_TO_CPU_US} us from a reset",
     f"unconfirmed timing: crystal oscillators start in {HFXO_START_US} us (HFXO) and "
     f"{LFXO_START_US // 1000} ms (LFXO), word write {flash.WRITE_US} us",
     "a load from flash is told by the address it had when its block first ran",
@@ -364,6 +366,7 @@ class Nrf52840:
             self.clocks.add_reset_reason(kind)
         self._protected = port_protected(self._uicr.data.tobytes())
         self.core.reset()
+        self.core.stall(RESET_TO_CPU_US * TICKS_PER_US)
         self._observe_cpu()
         self._settle_nonvolatile()
 

@@ -88,7 +88,9 @@ class Nvmc(Block):
         self.declare("ERASEPAGEPARTIALCFG", _PARTIAL_CFG, reset=10, mask=0x7F)
         self.declare("ICACHECNF", _ICACHECNF, mask=0x101, on_write=self._write_cache)
         for offset, index, name in ((0x548, 0, "IHIT"), (0x54C, 1, "IMISS")):
-            self.declare(name, offset, on_read=partial(self._cache_count, index), on_write=partial(self._clear, index))
+            self.declare(
+                name, offset, on_read=partial(self._cache_count, index), on_write=partial(self._clear, index)
+            )
 
     # -- busy --------------------------------------------------------------------------------------------
 
