@@ -13,7 +13,7 @@ static volatile uint8_t s_slot[2];
 static volatile uint32_t s_active; /* slot that the running transfer fills */
 static volatile uint8_t s_ring[RING];
 static volatile uint32_t s_head, s_tail; /* head: written by the handler; tail: by port_getc */
-static volatile uint32_t s_lost, s_lost_at; /* s_lost_at: s_head at the first loss that was not reported yet */
+static volatile uint32_t s_lost, s_lost_at; /* bytes of the gap that was not reported yet; s_head where it lies */
 static volatile uint32_t s_sent;
 
 /* Reading back makes sure that a cleared event is clear before the handler returns (write buffer). */
@@ -87,7 +87,7 @@ void uart_irq(void) {
     if (UARTE0_EVENTS_ENDRX != 0u) { /* before RXSTARTED: the next transfer's start may be pending as well */
         clear(&UARTE0_EVENTS_ENDRX);
         const uint32_t head = s_head;
-        if (head - s_tail == RING) {
+        if (s_lost != 0u || head - s_tail == RING) { /* after a loss nothing is kept until it is reported: one gap */
             note_loss();
         } else {
             s_ring[head % RING] = s_slot[s_active];

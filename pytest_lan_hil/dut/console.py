@@ -107,11 +107,15 @@ class Console:
 
     def tail(self, n: int = 200) -> tuple[ConsoleLine, ...]:
         """The last `n` lines, the unfinished one included."""
+        return self.lines_since(0)[-n:]
+
+    def lines_since(self, count: int) -> tuple[ConsoleLine, ...]:
+        """The lines after the first `count` finished ones, the unfinished one included."""
         self.poll()
         with self._store:
-            lines = self._lines[-n:]
+            lines = self._lines[count:]
             if self._assembler.has_pending:
-                lines = [*lines, ConsoleLine(self._line_start_s, RECEIVED, self._assembler.pending)][-n:]
+                lines.append(ConsoleLine(self._line_start_s, RECEIVED, self._assembler.pending))
             return tuple(lines)
 
     @property

@@ -37,6 +37,16 @@ def list_probes() -> list[ProbeInfo]:
     return [info for _, info in _attached(None)]
 
 
+def simulated_kind(uri: str) -> bool:
+    """True if the URI's kind of probe is simulated, as its pyOCD driver says; nothing is opened or listed."""
+    kind = uri.partition(":")[0].lower()
+    return any(
+        bool(getattr(driver, "simulated", False))
+        for name, driver in _plugins().items()
+        if name.lower() == kind
+    )
+
+
 def find_probe(uri: str) -> tuple[Any, ProbeInfo]:
     """The pyOCD probe object that `uri` means.
 

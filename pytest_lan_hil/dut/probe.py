@@ -198,6 +198,8 @@ class Probe:
                 written = read_back(image.segments, target.read_memory) != image.segments
                 if written:
                     with self._translated(f"flashing {image.path}"):
+                        # The old firmware's MPU, interrupts and DMA must not meet the flash algorithm.
+                        target.reset_and_halt()
                         self._program(image, report)
                     self._verify(image, target)
             finally:

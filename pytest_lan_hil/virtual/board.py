@@ -12,10 +12,12 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual.clock import VirtualClock
+from pytest_lan_hil.virtual.debug_port import DebugPort
 from pytest_lan_hil.virtual.faults import Faults
+from pytest_lan_hil.virtual.names import silicon_of
 from pytest_lan_hil.virtual.silicon.nrf52840.chip import NONVOLATILE_SIZE, Nrf52840
+from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import PORT_NUMBER as CTRL_AP
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICK_HZ
 from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
 from pytest_lan_hil.virtual.state import BoardState
@@ -25,7 +27,6 @@ from pytest_lan_hil.virtual.uart_line import UartLine
 # How long virtual time runs at a stretch before a waiting host looks again: the frame of a USB serial
 # adapter.
 _LOOK_TICKS = TICK_HZ // 1000
-SILICON = ("nrf52840",)
 
 
 class Listener(Protocol):
@@ -49,6 +50,7 @@ class VirtualBoard:
 
     Attributes:
         chip: The silicon.
+        debug_port: Its SWD pins.
         clock: Virtual seconds.
         lock: Held while virtual time passes; hold it to look at several things at one instant.
         power: Supply current.
@@ -67,6 +69,7 @@ class VirtualBoard:
         self._state = state
         self._listeners: list[Listener] = []
         self.chip = Nrf52840(serial=name, on_current=self.power.step, on_level=self._edge)
+        self.debug_port = DebugPort(self.chip, {CTRL_AP: self.chip.ctrl_ap})
         timeline = self.chip.timeline
         self.clock = VirtualClock(lambda: timeline.now, self.advance, TICK_HZ)
         self.uart0 = UartLine(timeline, self.faults)
@@ -144,7 +147,13 @@ class VirtualBoard:
     def power_on_reset(self) -> None:
         """The supply was switched off and on."""
         with self.lock:
+            self.debug_port.reset()
             self.chip.reset("power_on")
+
+    def hold_pin_reset(self, *, asserted: bool) -> None:
+        """The reset line is driven low, or let go: a pin reset follows, as after `pin_reset`."""
+        with self.lock:
+            self.chip.hold_pin_reset(asserted=asserted)
 
     def pin_reset(self) -> None:
         """The reset button. It works whether or not UICR.PSELRESET selects a pin."""
@@ -201,12 +210,7 @@ def acquire(name: str) -> VirtualBoard:
         InputError: There is no such virtual silicon.
         LeaseError: Another process owns the board.
     """
-    silicon = name.partition("-")[0]
-    if silicon not in SILICON or "/" in name:
-        raise InputError(
-            f"there is no virtual board {name!r}",
-            fix=f"virtual boards are: {', '.join(SILICON)} (or NAME-SUFFIX)",
-        )
+    silicon_of(name)
     with _registry:
         if name in _boards:
             board, users = _boards[name]

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from pytest_lan_hil.virtual.board import VirtualBoard
+from pytest_lan_hil.model.clock import Clock
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.sampling import Sensor, packed_levels, sample_means
-from pytest_lan_hil.virtual.traces import Recorder, Steps
+from pytest_lan_hil.virtual.traces import PinTrace, PowerTrace, Recorder, Steps
 
 SAMPLE_ID_HZ = 2_000_000
 GPI_LINES = ("gpi0", "gpi1", "gpi2", "gpi3")
-_CHUNK_SECONDS = 0.016384
+_CHUNK_SECONDS = 0.05  # the longest message of the real driver, js220_usb.c
 _UTC_ORIGIN = 252_460_800 << 30  # 2026-01-01 as time64: 2^-30 s since 2018-01-01
 
 
@@ -41,6 +42,53 @@ SIGNALS = {
 }
 
 
+class Board(Protocol):
+    """What the analyzer needs of a board; see `board.VirtualBoard`."""
+
+    @property
+    def lock(self) -> AbstractContextManager[bool]:
+        """Held while virtual time passes."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Virtual seconds."""
+        ...
+
+    @property
+    def now(self) -> int:
+        """The current tick."""
+        ...
+
+    @property
+    def tick_hz(self) -> int:
+        """Ticks per virtual second."""
+        ...
+
+    @property
+    def power(self) -> PowerTrace:
+        """Supply current."""
+        ...
+
+    @property
+    def pins(self) -> PinTrace:
+        """Pin levels."""
+        ...
+
+    @property
+    def identity_notes(self) -> tuple[str, ...]:
+        """What a reader must know of its figures."""
+        ...
+
+    def attach(self, listener: Any) -> None:
+        """Have a capture follow virtual time."""
+        ...
+
+    def detach(self, listener: Any) -> None:
+        """No longer."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What a capture looks at.
@@ -53,7 +101,7 @@ class Setup:
         faults: Scripted faults.
     """
 
-    board: VirtualBoard
+    board: Board
     sensor: Sensor
     supply_v: float
     pins: Mapping[str, str]
@@ -96,10 +144,8 @@ class Capture:
         self._unit = math.lcm(self._period, 8 * self._id_ticks)
         self._start = board.now
         self._at = self._start
-        # Sample ids go on counting from `open`; a capture starts at a whole millisecond of them.
-        millisecond = SAMPLE_ID_HZ // 1000
-        elapsed = (self._start - origin) // self._id_ticks
-        self._first_id = -(-elapsed // millisecond) * millisecond
+        # Sample ids go on counting from `open`; the first is a whole sample of every signal.
+        self._first_id = -(-(self._start - origin) // self._unit) * (self._unit // self._id_ticks)
         self._chunk = max(round(_CHUNK_SECONDS * board.tick_hz) // self._unit, 1) * self._unit
         self._power = board.power.record(self._start)
         self._gpi: dict[str, Recorder] = {

@@ -17,6 +17,7 @@ hysteresis, drift with temperature, and the time constant of shunt and bypass ca
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ class CurrentRange:
 
     Attributes:
         code: Value of the `i/range` signal.
+        name: As in topic `s/i/range/select`.
         full_scale_a: Largest current.
         gain_limit, offset_limit_a: Accuracy.
         noise_a: Standard deviation of one 1 MS/s sample.
@@ -41,6 +43,7 @@ class CurrentRange:
     """
 
     code: int
+    name: str
     full_scale_a: float
     gain_limit: float
     offset_limit_a: float
@@ -52,14 +55,14 @@ class CurrentRange:
 # JS220 ranges: joulescope/v1/js220.py. Shunts: the JS110's, read in joulescope_driver and the vendor's
 # forum. The 10 A range's limits: the maker in pyjoulescope_ui issue 182. Every other figure below is
 # UNCONFIRMED: the user's guide's table could not be read; limits are those that the instrument
-# (`instruments/joulescope_accuracy.py`) assumes.
+# (`instruments/joulescope_models.py`) assumes.
 RANGES = (
-    CurrentRange(6, 18e-6, 0.0015, 3e-9, 3e-9, 18e-6 / 32768, 1111.0),
-    CurrentRange(5, 180e-6, 0.0015, 15e-9, 12e-9, 180e-6 / 32768, 111.0),
-    CurrentRange(4, 1.8e-3, 0.001, 150e-9, 100e-9, 1.8e-3 / 32768, 11.11),
-    CurrentRange(3, 18e-3, 0.001, 1.5e-6, 1.0e-6, 18e-3 / 32768, 1.11),
-    CurrentRange(2, 180e-3, 0.001, 15e-6, 10e-6, 180e-3 / 32768, 0.111),
-    CurrentRange(0, 10.0, 0.0025, 1.5e-3, 0.3e-3, 10.0 / 32768, 0.01),
+    CurrentRange(6, "18 µA", 18e-6, 0.0015, 3e-9, 3e-9, 18e-6 / 32768, 1111.0),
+    CurrentRange(5, "180 µA", 180e-6, 0.0015, 15e-9, 12e-9, 180e-6 / 32768, 111.0),
+    CurrentRange(4, "1.8 mA", 1.8e-3, 0.001, 150e-9, 100e-9, 1.8e-3 / 32768, 11.11),
+    CurrentRange(3, "18 mA", 18e-3, 0.001, 1.5e-6, 1.0e-6, 18e-3 / 32768, 1.11),
+    CurrentRange(2, "180 mA", 180e-3, 0.001, 15e-6, 10e-6, 180e-3 / 32768, 0.111),
+    CurrentRange(0, "10 A", 10.0, 0.0025, 1.5e-3, 0.3e-3, 10.0 / 32768, 0.01),
 )
 VOLTAGE_GAIN_LIMIT = 0.001  # unconfirmed
 VOLTAGE_OFFSET_LIMIT_V = 1e-3  # unconfirmed
@@ -179,9 +182,16 @@ class Sensor:
         self._lsb = np.array([r.lsb_a for r in RANGES])
         self._shunt = np.array([r.shunt_ohm for r in RANGES])
         self._codes = np.array([r.code for r in RANGES], dtype=np.uint8)
+        self._fixed: int | None = None
+
+    def fix_range(self, name: str | None) -> None:
+        """Use the current range of that name from now on; None for the smallest that holds each sample."""
+        self._fixed = None if name is None else [r.name for r in RANGES].index(name)
 
     def ranges(self, runs: Runs) -> NDArray[np.int64]:
-        """Index into `RANGES` for each run: the smallest that holds it (shape (n,))."""
+        """Index into `RANGES` for each run: the smallest that holds it, or the fixed one (shape (n,))."""
+        if self._fixed is not None:
+            return np.full(len(runs.value), self._fixed, np.int64)
         index = np.searchsorted(self._limits, np.abs(runs.value), side="left")
         return np.minimum(index, len(RANGES) - 1).astype(np.int64)
 
@@ -197,11 +207,12 @@ class Sensor:
             averaging: Number of 1 MS/s samples that each sample is the mean of.
         """
         lsb = self._lsb[ranges]
-        level = (runs.value * self._gain[ranges] + self._offset[ranges]) / lsb
+        full_scale = self._limits[ranges]
+        value = np.clip(runs.value, -full_scale, full_scale)
+        level = (value * self._gain[ranges] + self._offset[ranges]) / lsb
         sigma = self._sigma[ranges] / lsb / np.sqrt(averaging)
-        return _digitise(
-            level, sigma, lsb, runs.count, self._noise.take("i", position, int(runs.count.sum()))
-        )
+        noise = self._noise.take("i", position, int(runs.count.sum()))
+        return _digitise(level, sigma, lsb, runs.count, noise)
 
     def voltage(
         self,
@@ -215,42 +226,32 @@ class Sensor:
         """What the instrument reports, in volts: supply less burden, shape (samples,), float32."""
         # JS220: voltage is measured at the load side, behind the shunt.
         actual = supply_v - runs.value * self._shunt[ranges]
-        lsb = np.full(len(actual), VOLTAGE_LSB_V)
         level = (actual * self._v_gain + self._v_offset) / VOLTAGE_LSB_V
-        sigma = np.full(len(actual), VOLTAGE_NOISE_V / VOLTAGE_LSB_V / np.sqrt(averaging))
-        return _digitise(
-            level, sigma, lsb, runs.count, self._noise.take("v", position, int(runs.count.sum()))
-        )
+        sigma = VOLTAGE_NOISE_V / VOLTAGE_LSB_V / math.sqrt(averaging)
+        noise = self._noise.take("v", position, int(runs.count.sum()))
+        return _digitise(level, sigma, VOLTAGE_LSB_V, runs.count, noise)
 
     def range_codes(self, runs: Runs, ranges: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The `i/range` signal: one code per sample, shape (samples,), uint8."""
         return np.repeat(self._codes[ranges], runs.count)
 
 
-_FEW_RUNS = 8
-
-
 def _digitise(
     level: NDArray[np.float64],
-    sigma: NDArray[np.float64],
-    lsb: NDArray[np.float64],
+    sigma: NDArray[np.float64] | float,
+    lsb: NDArray[np.float64] | float,
     count: NDArray[np.int64],
     noise: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """(level + sigma * noise) rounded, times lsb; `level` and `sigma` in steps of `lsb`, per run."""
-    out = np.empty(len(noise), dtype=np.float32)
-    if len(level) <= _FEW_RUNS:
-        stop = 0
-        for k in range(len(level)):
-            start, stop = stop, stop + int(count[k])
-            part = out[start:stop]
-            np.multiply(noise[start:stop], np.float32(sigma[k]), out=part)
-            part += np.float32(level[k])
-            np.rint(part, out=part)
-            part *= np.float32(lsb[k])
-        return out
-    np.multiply(noise, np.repeat(sigma.astype(np.float32), count), out=out)
-    out += np.repeat(level.astype(np.float32), count)
+    """(level + sigma * noise) rounded, times lsb; `level` and `sigma` in steps of `lsb`, all of each run."""
+    out = noise * _of_samples(sigma, count)
+    out += _of_samples(level, count)
     np.rint(out, out=out)
-    out *= np.repeat(lsb.astype(np.float32), count)
+    out *= _of_samples(lsb, count)
     return out
+
+
+def _of_samples(of_run: NDArray[np.float64] | float, count: NDArray[np.int64]) -> NDArray[np.float32]:
+    """A figure of each run, or one of all of them, as something to combine with an array of samples."""
+    figures = np.asarray(of_run, np.float32)
+    return np.repeat(figures, count) if figures.ndim else figures

@@ -6,11 +6,12 @@ garbage, as on a real bench. The serial port (`virtual/serial/`) is the host's e
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
 from pytest_lan_hil.virtual.faults import Faults
-from pytest_lan_hil.virtual.silicon.timeline import Timeline
+from pytest_lan_hil.virtual.silicon.timeline import Event, Timeline
 
 _KEEP_BYTES = 1 << 20
 _RATE_TOLERANCE = 0.04  # a 10-bit frame sampled in mid-bit survives about this much
@@ -52,6 +53,7 @@ class UartLine:
         self._faults = faults
         self._start = timeline.now
         self._received = bytearray()
+        self._sending: deque[Event] = deque()
         self._host_line_free_at = 0
         self.receiver: Receiver | None = None
         self.on_rx: Callable[[int, int], None] | None = None
@@ -96,15 +98,15 @@ class UartLine:
             value = (value * 0x6D + 0x2F) & 0xFF
             self._deliver(value)
 
-    def host_read(self) -> bytes:
-        """All bytes that have reached the host and were not read."""
-        data = bytes(self._received)
-        self._received.clear()
+    def host_read(self, limit: int = _KEEP_BYTES) -> bytes:
+        """The first `limit` bytes that have reached the host and were not read."""
+        data = bytes(self._received[:limit])
+        del self._received[:limit]
         return data
 
     @property
     def host_waiting(self) -> int:
-        """Number of bytes that `host_read` would return."""
+        """Number of bytes that have reached the host and were not read."""
         return len(self._received)
 
     # -- host to chip ------------------------------------------------------------------------------------
@@ -116,10 +118,28 @@ class UartLine:
         at = max(timeline.now, self._host_line_free_at)
         for byte in data:
             at += byte_ticks
-            timeline.schedule(at, lambda value=byte: self._arrive(value))  # type: ignore[misc]
+            event = timeline.schedule(at, lambda value=byte: self._arrive(value))  # type: ignore[misc]
+            self._sending.append(event)
         self._host_line_free_at = at
 
+    @property
+    def host_sending(self) -> int:
+        """Number of bytes that the host has written and the chip has not received yet."""
+        return len(self._sending)
+
+    @property
+    def host_busy_s(self) -> float:
+        """How long the host's bytes need to arrive, in virtual seconds."""
+        return self._timeline.seconds(max(0, self._host_line_free_at - self._timeline.now))
+
+    def host_abort(self) -> None:
+        """Take back the bytes that have not arrived yet."""
+        while self._sending:
+            self._timeline.cancel(self._sending.popleft())
+        self._host_line_free_at = self._timeline.now
+
     def _arrive(self, byte: int) -> None:
+        self._sending.popleft()
         self.last_activity = self._timeline.now
         if self.receiver is not None:
             good = self._rates_agree(self.receiver.baud)

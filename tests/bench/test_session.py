@@ -1,288 +1,260 @@
-"""A user's project on the shipped virtual bench: what a session measures, judges and leaves behind."""
+"""A user's project on the shipped virtual bench: what a session measures, judges and leaves behind.
+
+One session holds what most of the tests below look at, because each session costs seconds.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from virtual_session import Session, run_project
 
 from pytest_lan_hil.publish.record import json_schema
 
-ON_VIRTUAL = ("--board", "nrf52840", "--bench", "virtual")
-
-THREE_LINES = """
+PROJECT = """
     import pytest
 
-    @pytest.mark.power_budget({limit})
+    def mean_ma(recording):
+        return 1e3 * recording.capture.current_a.mean()
+
+    @pytest.mark.power_budget(1.2)
     def test_listening(dut):
         dut.run_for(2)
+
+    @pytest.mark.power_budget(0.01)
+    def test_too_hungry(dut):
+        dut.run_for(2)
+
+    @pytest.mark.latency_budget(12, percentile=50)
+    @pytest.mark.energy_budget(uj=100)
+    def test_latency(dut, hil_metrics):
+        dut.infer(17, warmups=3)
+        hil_metrics.record("wakeups", [3, 4, 5], unit="1")
+
+    def test_fails(dut):
+        assert dut.name() == "nobody"
+
+    @pytest.mark.latency_budget(12, percentile=95)
+    def test_too_few(dut):
+        dut.infer(5)
+
+    @pytest.mark.power_budget(100)
+    def test_debugger_left_open(dut):
+        with dut.debug():
+            dut.run_for(1)
+
+    def test_debugger_draws_current(dut, power):
+        with power.capture() as clean:
+            dut.sleep(0.5)
+        with power.capture() as dirty:
+            with dut.debug():
+                dut.sleep(0.5)
+        assert mean_ma(dirty) > 2 * mean_ma(clean)
+
+    @pytest.mark.latency_budget(12, percentile=50)
+    def test_two_captures(dut, power):
+        dut.infer(3)
+        with power.capture() as first:
+            dut.infer(7)
+        with power.capture() as second:
+            dut.infer(8)
+        assert (first.latency.n, second.latency.n) == (7, 8)
+        assert first.power.estimate.value > 0
+
+    @pytest.mark.power_budget(100)
+    def test_zero_length(dut, power):
+        with power.capture():
+            pass
+
+    def test_hard_fault(dut):
+        dut.command("lnn fault hard")
+        dut.name()
+
+    def test_usable_after_the_fault(dut):
+        assert dut.name()
 """
 
 
-def _records(pytester: pytest.Pytester) -> list[dict[str, Any]]:
-    paths = sorted(pytester.path.glob(".hil/runs/*/record.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("project")
 
 
-def test_power_budget_alone_measures_and_passes(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(THREE_LINES.format(limit=1.2))
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL)
-    result.assert_outcomes(passed=1)
-    (record,) = _records(pytester)
-    power = record["measurements"]["power"]
+@pytest.fixture(scope="module")
+def session(folder: Path) -> Session:
+    return run_project(folder, PROJECT, "--junitxml=junit.xml")
+
+
+@pytest.fixture(scope="module")
+def cases(folder: Path, session: Session) -> dict[str, ElementTree.Element]:
+    """JUnit's test cases by function name."""
+    tree = ElementTree.parse(folder / "junit.xml")
+    return {str(case.get("name")).split("[")[0]: case for case in tree.iter("testcase")}
+
+
+def _section(session: Session, name: str) -> str:
+    """What the terminal says about one failed test."""
+    parts = re.split(r"^_+ (?:ERROR at setup of )?(test_\w+)\[nrf52840\] _+$", session.said, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[name]
+
+
+def test_outcomes_and_exit_code(session: Session) -> None:
+    assert session.code == pytest.ExitCode.TESTS_FAILED
+    assert {t["nodeid"].split("::test_")[1].split("[")[0]: t["outcome"] for t in session.record["tests"]} == {
+        "listening": "passed",
+        "too_hungry": "failed",
+        "latency": "passed",
+        "fails": "failed",
+        "too_few": "blocked",
+        "debugger_left_open": "blocked",
+        "debugger_draws_current": "passed",
+        "two_captures": "passed",
+        "zero_length": "blocked",
+        "hard_fault": "failed",
+        "usable_after_the_fault": "passed",
+    }
+    assert "Traceback" not in session.said
+
+
+def test_a_power_budget_alone_measures_and_passes(session: Session) -> None:
+    power = session.test("test_listening")["measurements"]["power"]
     assert 0.05 < power["estimate"]["value"] < 1.2
     assert power["estimate"]["low"] < power["estimate"]["value"] < power["estimate"]["high"]
     assert power["simulated"] is True
     assert power["conditions"] == {"probe": "detached", "console": "rest", "supply": "measured"}
 
 
-def test_exceeded_budget_says_quantity_uncertainty_budget_n_and_record(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(THREE_LINES.format(limit=0.01))
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL)
-    result.assert_outcomes(failed=1)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(
-        [
-            "*the DUT failed: *power*mW*0.01 mW*",
-            "*measured *mW*n = *",
-            "*budget *0.01 mW*",
-            "*record: *.hil*record.json*",
-        ]
-    )
-    assert "Traceback" not in result.stdout.str()
-
-
-def test_every_output_says_simulated(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(THREE_LINES.format(limit=1.2))
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL, "--junitxml=junit.xml")
-    assert "SIMULATED" in result.stdout.str()
-    (folder,) = pytester.path.glob(".hil/runs/*")
-    for name in ("record.json", "report.html", "report.txt", "metrics.prom"):
-        assert "simulated" in (folder / name).read_text(encoding="utf-8").lower(), name
-    properties = {
-        node.get("name"): node.get("value")
-        for node in ElementTree.parse(pytester.path / "junit.xml").iter("property")
-    }
-    assert properties["hil_simulated"] == "true"
-    assert properties["hil_outcome"] == "passed"
-
-
-def test_record_follows_the_published_schema(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.latency_budget()
-        def test_latency(dut, hil_metrics):
-            dut.infer(80)
-            hil_metrics.record("wakeups", [3, 4, 5], unit="1")
-
-        def test_fails(dut):
-            assert dut.name() == "nobody"
-        """
-    )
-    pytester.runpytest_subprocess(*ON_VIRTUAL).assert_outcomes(passed=1, failed=1)
-    (record,) = _records(pytester)
-    jsonschema.validate(record, json_schema())
-    passed, failed = record["tests"]
-    assert set(passed["measurements"]) >= {"latency", "energy", "power", "wakeups"}
-    assert failed["measurements"] == {}
-    assert any("m-name" in line["text"] for line in failed["console"])
-
-
-def test_latency_is_measured_once_per_inference_and_nothing_else(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.latency_budget(12, percentile=50)
-        @pytest.mark.energy_budget(uj=100)
-        def test_latency(dut):
-            dut.infer(17, warmups=3)
-        """
-    )
-    pytester.runpytest_subprocess(*ON_VIRTUAL).assert_outcomes(passed=1)
-    (record,) = _records(pytester)
-    assert record["measurements"]["latency"]["n"] == 17
-    assert record["measurements"]["energy"]["n"] == 17
-
-
-def test_too_few_inferences_are_inconclusive_and_block(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.latency_budget(12, percentile=95)
-        def test_latency(dut):
-            dut.infer(5)
-        """
-    )
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL, "--junitxml=junit.xml")
-    result.assert_outcomes(errors=1)
-    assert "blocked" in result.stdout.str()
-    case = next(ElementTree.parse(pytester.path / "junit.xml").iter("testcase"))
-    assert case.find("error") is not None
-    assert case.find("failure") is None
-    (record,) = _records(pytester)
-    assert record["outcome"] == "blocked"
-    assert record["measurements"] == {}
-    (verdict,) = record["tests"][0]["verdicts"]
-    assert verdict["kind"] == "inconclusive"
-    assert "more" in verdict["reason"]
-
-
-def test_debug_session_left_open_blocks_the_measurement(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.power_budget(100)
-        def test_power(dut):
-            with dut.debug():
-                dut.run_for(1)
-        """
-    )
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL)
-    result.assert_outcomes(errors=1)
-    assert "debugger was attached" in result.stdout.str()
-    (record,) = _records(pytester)
-    assert record["outcome"] == "blocked"
-    assert record["tests"][0]["measurements"] == {}
-
-
-def test_open_debug_session_draws_the_debug_current(pytester: pytest.Pytester) -> None:
-    """The virtual chip draws it, so the rule above protects against something that is really there."""
-    pytester.makepyfile(
-        """
-        def mean_ma(recording):
-            return 1e3 * recording.capture.current_a.mean()
-
-        def test_power(dut, power):
-            with power.capture() as clean:
-                dut.sleep(0.5)
-            with power.capture() as dirty:
-                with dut.debug():
-                    dut.sleep(0.5)
-            assert mean_ma(dirty) > 2 * mean_ma(clean)
-        """
-    )
-    pytester.runpytest_subprocess(*ON_VIRTUAL).assert_outcomes(passed=1)
-
-
-def test_two_runs_measure_the_same_to_the_byte(
-    pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_exceeded_budget_says_quantity_uncertainty_budget_n_and_record(
+    session: Session, folder: Path
 ) -> None:
+    said = _section(session, "test_too_hungry")
+    assert re.search(r"the DUT failed: power mean [\d.]+ mW ± [\d.]+ \(n=\d+\) is over 0.01 mW", said)
+    assert re.search(r"measured  [\d.]+ ± [\d.]+ mW \(mean, n = \d+, 95 % interval", said)
+    assert "budget    ≤ 0.01 mW (marker)" in said
+    assert f"record: {next(folder.glob('.hil/runs/*/record.json'))}" in said
+
+
+def test_every_output_says_simulated(
+    session: Session, folder: Path, cases: dict[str, ElementTree.Element]
+) -> None:
+    assert "SIMULATED" in session.said.partition("collected")[0]
+    assert "SIMULATED" in session.said.partition("= hardware in the loop =")[2]
+    (run,) = folder.glob(".hil/runs/*")
+    for name in ("record.json", "report.html", "report.txt", "metrics.prom"):
+        assert "simulated" in (run / name).read_text(encoding="utf-8").lower(), name
+    for case in cases.values():
+        properties = {node.get("name"): node.get("value") for node in case.iter("property")}
+        assert properties["hil_simulated"] == "true"
+
+
+def test_record_follows_the_published_schema(session: Session) -> None:
+    jsonschema.validate(session.record, json_schema())
+    assert set(session.test("test_latency")["measurements"]) >= {"latency", "energy", "power", "wakeups"}
+    assert session.test("test_fails")["measurements"] == {}
+    assert any("m-name" in line["text"] for line in session.test("test_fails")["console"])
+
+
+def test_firmware_is_proved_from_flash_and_console(session: Session) -> None:
+    firmware = session.test("test_listening")["firmware"]
+    assert firmware["proved"] is True
+    assert len(firmware["flash_sha256"]) == 64
+    assert firmware["build"].startswith("git=")
+
+
+def test_latency_is_measured_once_per_inference_and_nothing_else(session: Session) -> None:
+    measurements = session.test("test_latency")["measurements"]
+    assert measurements["latency"]["n"] == 17  # none for the warm-ups
+    assert measurements["energy"]["n"] == 17
+
+
+def test_too_few_inferences_are_inconclusive_and_block(
+    session: Session, cases: dict[str, ElementTree.Element]
+) -> None:
+    assert cases["test_too_few"].find("error") is not None
+    assert cases["test_too_few"].find("failure") is None
+    (verdict,) = session.test("test_too_few")["verdicts"]
+    assert verdict["kind"] == "inconclusive"
+    assert "p95 needs at least 72 inferences, this test made 5" in verdict["reason"]
+    assert session.record["measurements"]["latency"]["n"] == 17 + 15  # the blocked test's five are not in it
+
+
+def test_debug_session_left_open_blocks_the_measurement(session: Session) -> None:
+    assert "debugger was attached" in _section(session, "test_debugger_left_open")
+    assert session.test("test_debugger_left_open")["measurements"] == {}
+
+
+def test_zero_length_capture_is_told_in_words(session: Session) -> None:
+    assert "the capture is empty" in _section(session, "test_zero_length")
+
+
+def test_hard_fault_is_the_duts_failure_with_place_cause_and_console(session: Session) -> None:
+    said = _section(session, "test_hard_fault")
+    assert "the DUT failed" in said
+    assert "core is hardfault" in said
+    assert "CFSR 0x" in said
+    assert "lnn fault hard%" in said
+
+
+# --- sessions of their own ------------------------------------------------------------------------------
+
+
+def test_two_runs_measure_the_same_to_the_byte(tmp_path: Path) -> None:
     """The first flashes an erased board, the second finds the image there."""
-    monkeypatch.setenv("LAN_HIL_VIRTUAL_STATE", str(tmp_path))
-    pytester.makepyfile(
-        """
+    source = """
         import pytest
 
         @pytest.mark.latency_budget(12, percentile=50)
-        @pytest.mark.power_budget(2)
+        @pytest.mark.power_budget(20)
         def test_inference(dut):
             dut.infer(20)
 
-        @pytest.mark.memory_budget()
+        @pytest.mark.memory_budget
         def test_memory(dut):
             dut.infer(2)
         """
-    )
-    for _ in range(2):
-        pytester.runpytest_subprocess(*ON_VIRTUAL).assert_outcomes(passed=2)
+    sessions = [run_project(tmp_path, source) for _ in range(2)]
+    assert [session.code for session in sessions] == [0, 0]
     first, second = (
-        {t["nodeid"]: t["measurements"] for t in record["tests"]} for record in _records(pytester)
+        {test["nodeid"]: test["measurements"] for test in session.record["tests"]} for session in sessions
     )
     assert json.dumps(first) == json.dumps(second)
 
 
-def test_power_fixture_decides_what_is_recorded(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.latency_budget(12, percentile=50)
-        def test_two_captures(dut, power):
-            dut.infer(3)
-            with power.capture() as first:
-                dut.infer(7)
-            with power.capture() as second:
-                dut.infer(8)
-            assert (first.latency.n, second.latency.n) == (7, 8)
-            assert first.power.estimate.value > 0
-        """
-    )
-    pytester.runpytest_subprocess(*ON_VIRTUAL).assert_outcomes(passed=1)
-    (record,) = _records(pytester)
-    assert record["measurements"]["latency"]["n"] == 15
-
-
-def test_own_board_beside_the_shipped_one(pytester: pytest.Pytester, request: pytest.FixtureRequest) -> None:
+@pytest.fixture
+def sensor(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A board of the project's own on the same virtual silicon, with a target that it can't meet."""
     shipped = request.config.rootpath / "boards" / "nrf52840.toml"
     image = request.config.rootpath / "firmware" / "prebuilt" / "nrf52840" / "lan.elf"
     text = shipped.read_text(encoding="utf-8").replace("../firmware/prebuilt/nrf52840/lan.elf", str(image))
-    folder = pytester.mkdir("boards")
-    (folder / "sensor.toml").write_text(
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "sensor.toml").write_text(
         text.replace("latency_ms = 12", "latency_ms = 0.01"), encoding="utf-8"
     )
-    pytester.makepyfile(
-        """
+
+
+@pytest.mark.usefixtures("sensor")
+def test_two_boards_and_two_workers_share_the_silicon_in_turn(tmp_path: Path) -> None:
+    """xdist's workers are processes that want one bench: each board's tests go to one of them."""
+    source = """
         import pytest
 
         @pytest.mark.latency_budget(percentile=50)
         def test_latency(dut):
             dut.infer(10)
+
+        def test_name(dut):
+            assert dut.name()
         """
-    )
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL, "--board", "sensor", "-v")
-    result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*test_latency?nrf52840? PASSED*", "*test_latency?sensor? FAILED*"])
-    assert {record["board"]: record["outcome"] for record in _records(pytester)} == {
-        "nrf52840": "passed",
-        "sensor": "failed",
+    session = run_project(tmp_path, source, "--board", "sensor", "-n", "2", "-v")
+    assert re.search(r"PASSED \S+test_latency\[nrf52840\]", session.said)
+    assert re.search(r"FAILED \S+test_latency\[sensor\]", session.said)
+    assert {record["board"]: (record["outcome"], len(record["tests"])) for record in session.records} == {
+        "nrf52840": ("passed", 2),
+        "sensor": ("failed", 2),
     }
-
-
-def test_boards_marker_skips_on_others(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        @pytest.mark.boards("stm32f4")
-        def test_elsewhere(dut):
-            raise AssertionError
-        """
-    )
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL, "-rs")
-    result.assert_outcomes(skipped=1)
-    assert "only for board stm32f4" in result.stdout.str()
-
-
-def test_dry_run_says_what_it_would_do_and_touches_nothing(
-    pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LAN_HIL_VIRTUAL_STATE", str(tmp_path / "virtual"))
-    pytester.makepyfile(THREE_LINES.format(limit=1.2))
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL, "--hil-dry-run")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        [
-            "*probe *virtual:nrf52840*",
-            "*flash *lan.elf*bytes*",
-            "*judge *power mean <= 1.2 mW*",
-            "*nothing was touched*",
-        ]
-    )
-    assert not (tmp_path / "virtual").exists()
-    assert _records(pytester) == []
-
-
-def test_xdist_workers_share_the_board_in_turn(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(THREE_LINES.format(limit=1.2), test_other=THREE_LINES.format(limit=1.2))
-    result = pytester.runpytest_subprocess(*ON_VIRTUAL, "-n", "2", "--dist", "loadgroup")
-    result.assert_outcomes(passed=2)
-    assert "SIMULATED" in result.stdout.str()
+    assert session.said.count("SIMULATED") >= 2

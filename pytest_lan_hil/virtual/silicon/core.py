@@ -156,6 +156,8 @@ class Core:
         """Look at everything anew before the next block."""
         if self.debug.halted:
             self._exceptions.locked_up = False  # a halt ends lockup (B1.5.15)
+            if self._sleep is not None:
+                self._wake()
         self._clock.attention()
 
     def stop(self) -> None:
@@ -273,7 +275,6 @@ class Core:
             if self._core_reset_asked:
                 self.reset()
             if self.debug.halted:
-                self._sleep = None
                 return Stop.HALTED
             if self.locked_up:
                 return Stop.LOCKUP
@@ -322,8 +323,8 @@ class Core:
         self._settlement.settle(ending, refused)
         self._systick.update()
         if debug.stepping and self._state[h.STEPS] == 0 and not debug.halted:
-            self._sleep = None
             debug.halt(d.HALTED)
+            self._attention()
 
     def _prepare(self) -> None:
         """What the hook must know for the next run."""

@@ -108,7 +108,7 @@ class DebugControl:
         """DHCSR; reading clears the sticky bits."""
         value = self.control | S_REGRDY
         value |= S_HALT if self.halted else 0
-        value |= S_SLEEP if self._core.sleeping else 0
+        value |= S_SLEEP if self._core.sleeping and not self.halted else 0
         value |= S_LOCKUP if self._core.locked_up else 0
         value |= S_RETIRE_ST if self.retired else 0
         value |= S_RESET_ST if self.was_reset else 0

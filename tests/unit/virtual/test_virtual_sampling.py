@@ -28,9 +28,7 @@ def signals(draw):
     start = draw(st.integers(0, 10_000))
     ticks = sorted(draw(st.sets(st.integers(1, periods * PERIOD - 1), max_size=60)))
     levels = draw(
-        st.lists(
-            st.sampled_from([0.0, 3e-6, 1e-3, 3.3e-3]), min_size=len(ticks) + 1, max_size=len(ticks) + 1
-        )
+        st.lists(st.sampled_from([0.0, 3e-6, 1e-3, 3.3e-3]), min_size=len(ticks) + 1, max_size=len(ticks) + 1)
     )
     return Steps(
         start,
@@ -131,7 +129,7 @@ def test_noise_depends_on_position_and_seed_only():
     assert whole.std() == pytest.approx(RANGES[ranges[0]].noise_a, rel=0.1)
 
 
-def test_many_and_few_runs_are_digitised_alike():
+def test_samples_do_not_depend_on_how_the_signal_is_cut_into_runs():
     sensor = Sensor("000001", Noise(1))
     few = Runs(np.array([3.3e-3]), np.array([1000]))
     many = Runs(np.full(100, 3.3e-3), np.full(100, 10))

@@ -1,4 +1,4 @@
-"""State files: atomic, locked by process, loud when damaged; faults: parsed or refused with the right form."""
+"""State files: atomic, locked by process, loud when damaged. Faults: parsed, or refused with the right form."""
 
 from __future__ import annotations
 
@@ -104,7 +104,12 @@ def test_faults_are_parsed():
 
 @pytest.mark.parametrize(
     ("text", "form"),
-    [("drop", "drop@1.0:0.01"), ("stuck_low", "stuck_low=gpi0"), ("gremlins", "probe_absent"), ("drop@-1:2", "drop@")],
+    [
+        ("drop", "drop@1.0:0.01"),
+        ("stuck_low", "stuck_low=gpi0"),
+        ("gremlins", "probe_absent"),
+        ("drop@-1:2", "drop@"),
+    ],
 )
 def test_wrong_fault_shows_the_right_form(text, form):
     with pytest.raises(InputError, match=form):

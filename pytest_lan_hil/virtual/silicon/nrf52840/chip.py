@@ -10,15 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from pytest_lan_hil.virtual.silicon.blocks import FlashTiming
 from pytest_lan_hil.virtual.silicon.bus import Bus, Memory
 from pytest_lan_hil.virtual.silicon.core import Core, Stop
 from pytest_lan_hil.virtual.silicon.nrf52840 import nvmc as flash
-from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import (
-    HFXO_START_US,
-    LFXO_START_US,
-    ClockPower,
-)
+from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import ClockPower
 from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import CtrlAp
 from pytest_lan_hil.virtual.silicon.nrf52840.currents import CURRENTS
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import (
@@ -39,6 +34,13 @@ from pytest_lan_hil.virtual.silicon.nrf52840.registers import Block
 from pytest_lan_hil.virtual.silicon.nrf52840.rtc import LowFrequencyClock, Rtc
 from pytest_lan_hil.virtual.silicon.nrf52840.small import Egu, Rng, Temp
 from pytest_lan_hil.virtual.silicon.nrf52840.timer import Timer
+from pytest_lan_hil.virtual.silicon.nrf52840.timing import (
+    FLASH_TIMING,
+    HOPELESS_US,
+    IDLE_TO_CPU_US,
+    RESET_TO_CPU_US,
+    TIMING_NOTES,
+)
 from pytest_lan_hil.virtual.silicon.nrf52840.uarte import Line, Uarte
 from pytest_lan_hil.virtual.silicon.nrf52840.wdt import Wdt
 from pytest_lan_hil.virtual.silicon.timeline import Timeline
@@ -53,21 +55,6 @@ _TIMERS = (("TIMER0", 0x4000_8000, 8, 4), ("TIMER1", 0x4000_9000, 9, 4), ("TIMER
 _RTCS = (("RTC0", 0x4000_B000, 11, 3), ("RTC1", 0x4001_1000, 17, 4), ("RTC2", 0x4002_4000, 36, 4))
 _EGUS = 6
 _WDT_SURVIVES = ("soft", "lockup")
-# Chapters "CPU" and "NVMC". Unconfirmed, all four: 2 wait states, a 64-bit flash interface, a 2 KiB two-way
-# cache with lines of 16 bytes. Data reads from flash pass the cache by and wait each time.
-FLASH_TIMING = FlashTiming(
-    base=0, size=flash.FLASH_SIZE, wait_states=2, width_log2=3, line_log2=4, ways=2, sets=64
-)
-IDLE_TO_CPU_US = 3  # System ON idle to the first instruction, 64 MHz clock started; unconfirmed
-RESET_TO_CPU_US = 60  # from the end of a reset to the first instruction; unconfirmed
-_TIMING_NOTES = (
-    "unconfirmed timing: flash with 2 wait states, a 64-bit interface and a 2 KiB two-way instruction cache",
-    f"unconfirmed timing: to the first instruction {IDLE_TO_CPU_US} us from System ON idle, "
-    f"{RESET_TO_CPU_US} us from a reset",
-    f"unconfirmed timing: crystal oscillators start in {HFXO_START_US} us (HFXO) and "
-    f"{LFXO_START_US // 1000} ms (LFXO), word write {flash.WRITE_US} us",
-    "a load from flash is told by the address it had when its block first ran",
-)
 _RAM_PATTERN = hashlib.shake_128(b"SRAM of a virtual nRF52840 after power-up").digest(RAM_SIZE)
 
 
@@ -103,6 +90,7 @@ class Nrf52840:
         self._debug_power = False
         self._pending_reset: str | None = None
         self._protected = False
+        self._reset_at = 0
         self._flash = self._add_cells("FLASH", 0, flash.FLASH_SIZE)
         self._uicr = self._add_cells("UICR", flash.UICR_BASE, flash.UICR_SIZE)
         self._ram = self.bus.add_memory("RAM", RAM_START, RAM_SIZE, writable=True)
@@ -199,7 +187,7 @@ class Nrf52840:
     @property
     def notes(self) -> tuple[str, ...]:
         """Figures of the power and timing model that are not confirmed."""
-        return (*CURRENTS.notes(), *_TIMING_NOTES)
+        return (*CURRENTS.notes(), *TIMING_NOTES)
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -213,11 +201,19 @@ class Nrf52840:
             self._observe_cpu()
             stop = self.core.run_until(deadline)
             if stop is Stop.LOCKUP and not self._debug_mode:
-                self._request_reset("lockup")
+                self._lockup(deadline)
             elif stop is not Stop.DEADLINE and self._pending_reset is None:
                 self._observe_cpu()
                 self._idle_until(deadline)
         self._apply_reset()
+
+    def _lockup(self, deadline: int) -> None:
+        """Lockup resets the chip. One that locks up again at once (erased flash) would do so for ever:
+        it is left standing until somebody else resets it."""
+        if self.timeline.now - self._reset_at > HOPELESS_US * TICKS_PER_US:
+            self._request_reset("lockup")
+        else:
+            self._idle_until(deadline)
 
     def _idle_until(self, deadline: int) -> None:
         """Time passes without the core; stops early if a reset is asked for or the chip wakes."""
@@ -348,6 +344,7 @@ class Nrf52840:
         """
         was_off, self._off = self._off, False
         self._pending_reset = None
+        self._reset_at = self.timeline.now
         self.fabric.forget_scheduled()
         power_on = kind == "power_on"
         if power_on:

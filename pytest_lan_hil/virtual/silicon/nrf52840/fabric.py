@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from pytest_lan_hil.model.errors import DutFault
 from pytest_lan_hil.virtual.silicon.timeline import Event as TimelineEvent
 from pytest_lan_hil.virtual.silicon.timeline import Timeline
 
@@ -40,7 +41,7 @@ class IrqSink(Protocol):
         ...
 
 
-class DmaError(RuntimeError):
+class DmaError(DutFault):
     """An EasyDMA pointer that is not in Data RAM: a bus fault or corrupted RAM on silicon.
 
     Product specification, chapter "EasyDMA".
