@@ -28,7 +28,9 @@ def measurements(folder: Path) -> str:
         "--hil-output",
         str(folder),
     ]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}{done.stderr}\nthe run itself ended with {done.returncode}")
     (path,) = folder.glob("runs/*/record.json")
     record = json.loads(path.read_text(encoding="utf-8"))
     found = {

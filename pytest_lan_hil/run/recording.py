@@ -24,6 +24,12 @@ from pytest_lan_hil.run.bench import OpenBench
 
 INFERENCE = "inference"
 PHASE = "phase"
+# A USB serial adapter hands bytes on up to 16 ms late (FTDI's latency timer): what the host sees so soon after
+# the start of a window was on the wire before it.
+LATE_S = 0.02
+# A byte is stamped when the host reads it: USB serial adapters hold it back for up to 16 ms (FTDI AN232B-04,
+# latency timer). What is stamped so soon after a window began was on the line before it.
+ARRIVAL_S = 0.016
 
 
 class Recording:
@@ -145,7 +151,7 @@ def _describe(recording: Recording, bench: OpenBench, start: float, stop: float)
         starts, stops = np.asarray(windows.start_s), np.asarray(windows.stop_s)
         if len(starts):
             recording._spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
-            quiet = [(start + a, start + b) for a, b in recording._spans]
+            quiet = [(start + a + ARRIVAL_S, start + b) for a, b in recording._spans]
     console = "none"
     if bench.console is not None:
         at_rest = all(bench.console.quiet_between(a, b) for a, b in quiet)
