@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pytest_lan_hil.virtual.silicon.bus import Bus, Memory
 from pytest_lan_hil.virtual.silicon.core import Core, Stop
 from pytest_lan_hil.virtual.silicon.nrf52840 import nvmc as flash
+from pytest_lan_hil.virtual.silicon.nrf52840.anomalies import workaround_registers
 from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import ClockPower
 from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import CtrlAp
 from pytest_lan_hil.virtual.silicon.nrf52840.currents import CURRENTS
@@ -169,8 +170,9 @@ class Nrf52840:
         blocks.append(Ppi(fabric, [*blocks, self.wdt]))
         self._blocks = blocks
         self.bus.add_peripheral(Ficr(serial))
-        for block in (*blocks, self.wdt):
-            self.bus.add_peripheral(block)
+        self._workarounds = workaround_registers()
+        for part in (*blocks, self.wdt, *self._workarounds):
+            self.bus.add_peripheral(part)
         self.gpio.detect_listeners.append(self._detect_changed)
         self.ctrl_ap = CtrlAp(
             fabric,
@@ -355,6 +357,8 @@ class Nrf52840:
         for block in self._blocks:
             if not (was_off and block is self.gpio):
                 block.reset()
+        for register in self._workarounds:
+            register.reset()
         if kind not in _WDT_SURVIVES:
             self.wdt.reset()
         if kind in ("power_on", "pin", "watchdog"):

@@ -123,6 +123,7 @@ class ClockPower(Block):
         self.declare("DCDCEN", _DCDCEN, mask=1, on_write=partial(self._write_and_tell, _DCDCEN))
         self.declare("DCDCEN0", _DCDCEN0, mask=1, on_write=partial(self._write_and_tell, _DCDCEN0))
         self.declare_read_only("MAINREGSTATUS", 0x640, lambda: 0)  # normal voltage: VDD supplied directly
+        self.declare("(anomaly 115)", 0xEE4)  # written by Nordic's SystemInit; without effect here
         for n in range(_RAM_BLOCKS):
             at = _RAM_BASE + 0x10 * n
             self.declare(f"RAM[{n}].POWER", at, reset=0xFFFF, on_write=partial(self._write_and_tell, at))
