@@ -57,5 +57,5 @@ def workaround_registers() -> list[WorkaroundRegister]:
         WorkaroundRegister("NFCT", 0x4000_5000, 0x68C, anomaly=98),
         WorkaroundRegister("CCM", 0x4000_F000, 0x518, anomaly=103, value=0xFB),
         WorkaroundRegister("QSPI", 0x4002_9000, 0x640, anomaly=120),
-        WorkaroundRegister("unnamed block", 0x4007_A000, 0xC84, anomaly=246),
+        WorkaroundRegister("ANOMALY-246", 0x4007_A000, 0xC84, anomaly=246),
     ]
