@@ -11,7 +11,9 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_state(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path | None]:
+def own_state(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Path | None]:
     """Tests of the harness keep virtual boards, leases and settings apart from the user's own.
 
     A run on a board (`--board`) is a user's run and keeps the user's state.

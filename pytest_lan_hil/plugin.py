@@ -6,12 +6,13 @@ is imported at the top: `run` and what hangs below it are loaded once `--board` 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator
-from pathlib import Path
+import sys
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_lan_hil.options import add_options, run_options
 
 if TYPE_CHECKING:
     from pytest_lan_hil.config import Board
@@ -19,18 +20,19 @@ if TYPE_CHECKING:
     from pytest_lan_hil.dut.dut import Dut
     from pytest_lan_hil.run.bench import OpenBench
     from pytest_lan_hil.run.fixtures import Metrics, Power
-    from pytest_lan_hil.run.publication import Publication
     from pytest_lan_hil.run.session import RunSession
     from pytest_lan_hil.run.test_run import TestRun
+    from pytest_lan_hil.workers import BoardScheduling
 
 SESSION: pytest.StashKey[RunSession] = pytest.StashKey()
 TEST: pytest.StashKey[TestRun] = pytest.StashKey()
-PUBLISHED: pytest.StashKey[list[Publication]] = pytest.StashKey()
+_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
+_WORKER_LOST: pytest.StashKey[bool] = pytest.StashKey()
 
 _BUDGETS = ("power_budget", "latency_budget", "energy_budget", "memory_budget")
 _MARKERS = (
-    "power_budget(mw, statistic mean): fail if the mean power over the measured part exceeds it (mW)",
+    "power_budget(mw): fail if the mean power over the measured part exceeds it (mW)",
     "latency_budget(ms, percentile=95): fail if that percentile of the latency per inference exceeds it (ms)",
     "energy_budget(uj): fail if the mean energy per inference exceeds it (uJ)",
     "memory_budget(kb): fail if static RAM plus the stack's high-water mark exceeds it (KB of 1024 bytes)",
@@ -42,86 +44,34 @@ _HOW_TO_RUN = "needs a board: run `pytest --board NAME` (`lan-hil boards` lists 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register options and ini keys."""
-    group = parser.getgroup("lan-hil", "hardware-in-the-loop tests")
-    group.addoption(
-        "--board",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="board to test; may be given several times",
-    )
-    group.addoption(
-        "--bench",
-        metavar="NAME|FILE",
-        help="bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached)",
-    )
-    group.addoption(
-        "--hil-output",
-        metavar="DIR",
-        help="folder of run records (else LAN_HIL_OUTPUT, ini hil_output, else .hil)",
-    )
-    group.addoption(
-        "--pushgateway",
-        metavar="URL",
-        help="push metrics there at the end (else LAN_HIL_PUSHGATEWAY, ini hil_pushgateway)",
-    )
-    group.addoption(
-        "--hil-job", metavar="NAME", help="Pushgateway job (else LAN_HIL_JOB, ini hil_job, else lan_hil)"
-    )
-    group.addoption(
-        "--hil-wait",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="how long to wait for a bench that another process holds",
-    )
-    group.addoption(
-        "--hil-dry-run", action="store_true", help="say what would be flashed and measured, touch nothing"
-    )
-    group.addoption("--hil-debug", action="store_true", help="show tracebacks of bench and DUT errors")
-    parser.addini("hil_bench", "bench to use: name or file")
-    parser.addini("hil_output", "folder of run records")
-    parser.addini("hil_pushgateway", "URL of the Pushgateway")
-    parser.addini("hil_job", "Pushgateway job")
-    parser.addini("hil_boards", "further folders of board files", type="paths", default=[])
-
-
-def _setting(config: pytest.Config, option: str, name: str) -> str | None:
-    """Command line, then environment, then ini file."""
-    chosen = (
-        config.getoption(option) or os.environ.get(f"LAN_HIL_{name.upper()}") or config.getini(f"hil_{name}")
-    )
-    return str(chosen) if chosen else None
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register markers; with `--board`, load boards and bench."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
-    boards = config.getoption("board")
-    if not boards:
+    dry = config.getoption("hil_dry_run")
+    if not config.getoption("board"):
+        if dry:
+            raise pytest.UsageError(
+                "--hil-dry-run needs --board NAME: it says what would be flashed and measured"
+            )
         return
+    if dry and hasattr(config.option, "dist"):
+        config.option.dist = "no"  # xdist's workers have nothing to do
     from pytest_lan_hil.model.errors import HilError
-    from pytest_lan_hil.run.options import RunOptions
     from pytest_lan_hil.run.session import RunSession
 
-    output = _setting(config, "hil_output", "output")
-    options = RunOptions(
-        rootdir=config.rootpath,
-        boards=tuple(dict.fromkeys(boards)),
-        bench=_setting(config, "bench", "bench"),
-        output=Path(output) if output else config.rootpath / ".hil",
-        board_folders=tuple(config.getini("hil_boards")),
-        pushgateway=_setting(config, "pushgateway", "pushgateway"),
-        job=_setting(config, "hil_job", "job") or "lan_hil",
-        wait_s=config.getoption("hil_wait"),
-    )
     try:
-        config.stash[SESSION] = RunSession(options)
+        session = RunSession(run_options(config))
+        if not dry:
+            session.require_writable_output()
     except HilError as error:
         if config.getoption("hil_debug"):
             raise
         raise pytest.UsageError(str(error)) from None
+    config.stash[SESSION] = session
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -141,7 +91,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marks:
         _check_markers(metafunc, marks)
     session = metafunc.config.stash.get(SESSION, None)
-    if session and "board" in metafunc.fixturenames:
+    if session and _uses_board(metafunc.definition):
         metafunc.parametrize("board", list(session.boards), indirect=True, scope="session")
 
 
@@ -152,6 +102,8 @@ def _check_markers(metafunc: pytest.Metafunc, marks: list[pytest.Mark]) -> None:
     session = metafunc.config.stash.get(SESSION, None)
     boards = list(session.boards.values()) if session else []
     try:
+        wanted = _wanted_boards(marks)
+        boards = [board for board in boards if not wanted or board.name in wanted]
         for mark in marks:
             check_marker(mark.name, mark.args, mark.kwargs, boards)
             if mark.name in _BUDGETS and "dut" not in metafunc.fixturenames:
@@ -166,25 +118,40 @@ def _check_markers(metafunc: pytest.Metafunc, marks: list[pytest.Mark]) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--board`, tests that need one skip; with it, keep each board's tests on one xdist worker."""
+    """Without `--board`, tests that need one skip; with it, those that are for other boards."""
     session = config.stash.get(SESSION, None)
-    grouped = session is not None and config.pluginmanager.hasplugin("xdist")
     for item in items:
-        if "board" not in getattr(item, "fixturenames", ()):
+        if not _uses_board(item):
             continue
         if session is None:
             item.add_marker(pytest.mark.skip(reason=_HOW_TO_RUN))
             continue
-        if grouped:
-            item.add_marker(pytest.mark.xdist_group(f"board-{_board_name(item)}"))
-        wanted = [name for mark in item.iter_markers("boards") for name in mark.args]
-        if wanted and _board_name(item) not in wanted:
-            item.add_marker(pytest.mark.skip(reason=f"only for board {', '.join(wanted)}"))
+        if not _is_for_its_board(item):
+            names = ", ".join(_wanted_boards(item.iter_markers("boards")))
+            item.add_marker(pytest.mark.skip(reason=f"only for board {names}"))
+
+
+def _uses_board(item: pytest.Item) -> bool:
+    """True if the test needs our `board`: not if it, or its project, means something else by that name."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    found = info.name2fixturedefs.get("board", ()) if info is not None else ()
+    return any(fixture.func.__module__ == __name__ for fixture in found[-1:])
+
+
+def _wanted_boards(marks: Iterable[pytest.Mark]) -> list[str]:
+    """The boards that a test is for; none named means all."""
+    return [name for mark in marks if mark.name == "boards" for name in mark.args]
+
+
+def _is_for_its_board(item: pytest.Item) -> bool:
+    wanted = _wanted_boards(item.iter_markers("boards"))
+    return not wanted or _board_name(item) in wanted
 
 
 def _board_name(item: pytest.Item) -> str:
+    """The board that a test runs on; "" for a test that runs on none."""
     callspec = getattr(item, "callspec", None)
-    return str(callspec.params["board"]) if callspec and "board" in callspec.params else ""
+    return str(callspec.params["board"]) if callspec is not None and _uses_board(item) else ""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -194,11 +161,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     if session.testsfailed:  # collection errors are reported as ever
         return None
-    hil = session.config.stash.get(SESSION, None)
-    if hil is None:
-        raise pytest.UsageError(
-            "--hil-dry-run needs --board NAME: it says what would be flashed and measured"
-        )
+    hil = session.config.stash[SESSION]
     from pytest_lan_hil.run.plan import plan_lines
 
     writer = session.config.get_terminal_writer()
@@ -236,11 +199,11 @@ def _asked(item: pytest.Item, board: Board) -> tuple[list[Any], str | None]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin the record of a test that runs on a board."""
     session = item.config.stash.get(SESSION, None)
-    if session is None or not _board_name(item):
+    if session is None or not _uses_board(item) or not _is_for_its_board(item):
         return
     from pytest_lan_hil.run.test_run import TestRun
 
-    run = session.runs[_board_name(item)]
+    run = session.run_on(_board_name(item))
     budgets, image_name = _asked(item, run.board)
     test = TestRun(item.nodeid, run, budgets, image_name)
     test.explicit = "power" in getattr(item, "fixturenames", ())
@@ -269,7 +232,14 @@ def pytest_runtest_makereport(
         return report
     from pytest_lan_hil.run.reporting import finish_test, note_report
 
-    note_report(test, item, call, report, debug=item.config.getoption("hil_debug"))
+    note_report(
+        test,
+        item,
+        call,
+        report,
+        record_path=item.config.stash[SESSION].record_path(test.run.board.name),
+        debug=item.config.getoption("hil_debug"),
+    )
     if report.when == "teardown":
         finish_test(test)
         del item.stash[TEST]
@@ -288,29 +258,57 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     if interrupted:
         finish_interrupted(item.stash.get(TEST, None) for item in session.items)
-    config.stash[PUBLISHED] = hil.finish(interrupted=interrupted)
+    published = hil.finish(interrupted=interrupted)
+    lines = [line for publication in published for line in publication.lines]
+    lost = any(publication.record is None for publication in published)
     output = getattr(config, "workeroutput", None)
     if output is not None:
-        output["lan_hil"] = [line for publication in config.stash[PUBLISHED] for line in publication.lines]
+        output["lan_hil"], output["lan_hil_lost"] = lines, lost
+    from_workers: list[str] = config.stash.get(_WORKER_LINES, [])
+    lines += from_workers
+    config.stash[_LINES] = lines
+    if (lost or config.stash.get(_WORKER_LOST, False)) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table of each board, and where its record is."""
-    published = config.stash.get(PUBLISHED, [])
-    lines = [line for publication in published for line in publication.lines]
-    if _WORKER_LINES in config.stash:
-        lines += config.stash[_WORKER_LINES]
+    """Print the table of each board, and where its record is; or how to run the tests that need one."""
+    lines = config.stash.get(_LINES, [])
     if lines:
+        from pytest_lan_hil.publish.terminal import for_encoding
+
         terminalreporter.section("hardware in the loop")
-        for line in lines:
+        for line in for_encoding(lines, sys.__stdout__.encoding if sys.__stdout__ else None):
             terminalreporter.write_line(line)
+    waiting = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_HOW_TO_RUN)
+    ]
+    if waiting:
+        terminalreporter.write_line(
+            f"lan-hil: {len(waiting)} skipped {'test' if len(waiting) == 1 else 'tests'}: {_HOW_TO_RUN}"
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> BoardScheduling | None:
+    """xdist: keep each board's tests on one worker, unless every worker is to run all tests."""
+    session = config.stash.get(SESSION, None)
+    if session is None or config.getoption("dist") == "each":
+        return None
+    from pytest_lan_hil.workers import BoardScheduling
+
+    return BoardScheduling(config, log, session.boards)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """xdist: collect the summary lines that a worker sent."""
-    lines = getattr(node, "workeroutput", {}).get("lan_hil", [])
-    node.config.stash.setdefault(_WORKER_LINES, []).extend(lines)
+    output = getattr(node, "workeroutput", {})
+    stash = node.config.stash
+    stash[_WORKER_LINES] = [*stash.get(_WORKER_LINES, []), *output.get("lan_hil", [])]
+    stash[_WORKER_LOST] = stash.get(_WORKER_LOST, False) or output.get("lan_hil_lost", False)
 
 
 # --- fixtures -------------------------------------------------------------------------------------------
@@ -322,7 +320,12 @@ def board(request: pytest.FixtureRequest) -> Board:
     session = request.config.stash.get(SESSION, None)
     if session is None:
         pytest.skip(_HOW_TO_RUN)
-    return session.boards[request.param]
+    name = getattr(request, "param", None)
+    if name is None:
+        pytest.fail(
+            "the `board`, `dut` and other fixtures of lan-hil must be arguments of the test", pytrace=False
+        )
+    return session.boards[name]
 
 
 def _test_of(request: pytest.FixtureRequest) -> TestRun:

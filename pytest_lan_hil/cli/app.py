@@ -44,17 +44,25 @@ Wait = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.callback()
-def _main(
-    *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (also LAN_HIL_DEBUG=1).")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
+def _version(asked: bool) -> None:  # noqa: FBT001 - typer hands over the option's value
+    if asked:
         from pytest_lan_hil import __version__
 
         print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    debug: Annotated[
+        bool, typer.Option("--debug", "--hil-debug", help="Show tracebacks (also LAN_HIL_DEBUG=1).")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version.")
+    ] = False,
+) -> None:
+    del debug, version  # the one is read by `failures.run`, the other has been answered by `_version`
 
 
 @boards_app.callback()

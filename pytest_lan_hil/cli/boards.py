@@ -25,9 +25,8 @@ def list_all(*, as_json: bool) -> int:
     elif boards:
         print_table(
             ("board", "target", "virtual", "images", "targets", "from", "title"),
-            [(board.name, board.target, board.virtual or "no", _images(board), _targets(board), entry.origin, board.title)
-             for entry, board in boards],
-        )  # fmt: skip
+            [_row(board, entry.origin) for entry, board in boards],
+        )
     else:
         note("no boards found; docs/how-to/add-a-board.md shows how to add one")
     for problem in problems:
@@ -80,6 +79,11 @@ def schema(kind: str) -> None:
         print_json(json_schema())
     else:
         raise InputError(f'there is no schema of "{kind}"', fix="choose one of: board, bench, record")
+
+
+def _row(board: Board, origin: str) -> tuple[str, ...]:
+    virtual = board.virtual or "no"
+    return (board.name, board.target, virtual, _images(board), _targets(board), origin, board.title)
 
 
 def _facts(board: Board) -> dict[str, Any]:

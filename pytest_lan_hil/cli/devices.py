@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from pytest_lan_hil.cli.output import activity, note, print_json, print_table, progress
+from pytest_lan_hil.cli.output import activity, note, passing, print_json, print_table, progress
 from pytest_lan_hil.cli.project import find_project
 from pytest_lan_hil.config import Bench, Board, Wiring, load_board, wire
 from pytest_lan_hil.dut.image import check_fits, load_image
-from pytest_lan_hil.dut.probe import Probe
 from pytest_lan_hil.model.errors import HilError, InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import Measurement
 from pytest_lan_hil.model.quantities import QUANTITIES
@@ -28,9 +25,8 @@ def flash(board_name: str, bench_name: str | None, image_name: str | None, *, wa
     check_fits(image, board)
     with open_bench(board, bench, wiring, wait_s=wait_s) as opened:
         title = f"flashing {image.path.name} ({image.flash_bytes} bytes) on {board.name}"
-        with _reset_when_interrupted(opened.probe), progress(title) as advance:
+        with progress(title) as advance:
             report = opened.probe.flash(image, progress=advance)
-        opened.probe.reset()
         done = f"written in {report.duration_s:.2f} s" if report.written else "was there already"
         print(f"{board.name}: {image.path.name} {done}, read back: sha256 {report.flash_sha256}")
         print(f"probe {opened.probe.description}, {opened.probe.detach_state()}")
@@ -64,7 +60,10 @@ def measure(
         with activity(f"preparing {board.name} on bench {bench.name}"):
             firmware = run.prepare(image_name)
         opened = run.open()
-        with activity(f"measuring {seconds:g} s"), record(opened) as recording:
+        with (
+            passing(f"measuring {seconds:g} s", opened.clock, opened.bench.settle_s + seconds),
+            record(opened) as recording,
+        ):
             opened.dut.run_for(seconds)
         interrupted = False
     except HilError:
@@ -99,19 +98,6 @@ def _set_up(board_name: str, bench_name: str | None) -> tuple[Board, Bench, Wiri
     board = load_board(board_name, project.search())
     bench = project.bench(bench_name, board.name)
     return board, bench, wire(bench, board)
-
-
-@contextmanager
-def _reset_when_interrupted(probe: Probe) -> Iterator[None]:
-    """A board that is interrupted in the middle of a flash is left reset and released."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        try:
-            probe.reset()
-        except HilError as problem:
-            note(f"lan-hil: resetting after the interruption: {problem}")
-        raise
 
 
 def _measurements(recording: Recording) -> tuple[dict[str, Measurement], dict[str, str]]:

@@ -6,9 +6,8 @@ import dataclasses
 
 from pytest_lan_hil.cli.output import print_json, print_table
 from pytest_lan_hil.cli.project import Project, find_project
-from pytest_lan_hil.config import Bench, Board, Wiring, load_bench, load_board, wire
-from pytest_lan_hil.config.uris import PLACEHOLDER
-from pytest_lan_hil.model.errors import BlockedError, InputError
+from pytest_lan_hil.config import Bench, Board, load_bench, load_board
+from pytest_lan_hil.model.errors import BlockedError
 from pytest_lan_hil.run.doctor import Diagnosis, Level, diagnose
 from pytest_lan_hil.run.survey import Attached, survey
 
@@ -19,12 +18,12 @@ def doctor(bench_name: str | None, board_name: str | None, *, as_json: bool) -> 
     """Print what is attached and what the bench lacks; returns 3 if something is missing, else 0.
 
     Raises:
-        InputError: no such bench or board, or a bench with placeholders and no board to fill them.
+        InputError: no such bench or board, or they don't go together.
     """
     project = find_project()
     bench = _bench(project, bench_name)
     board = load_board(board_name, project.search()) if board_name is not None else None
-    diagnosis = diagnose(survey(), bench, board, _wiring(bench, board))
+    diagnosis = diagnose(survey(), bench, board)
     if as_json:
         print_json({**dataclasses.asdict(diagnosis), "ok": diagnosis.ok})
     else:
@@ -35,20 +34,6 @@ def doctor(bench_name: str | None, board_name: str | None, *, as_json: bool) -> 
 def _bench(project: Project, name: str | None) -> Bench | None:
     chosen = project.setting(name, "bench")
     return load_bench(chosen, project.search()) if chosen is not None else None
-
-
-def _wiring(bench: Bench | None, board: Board | None) -> Wiring | None:
-    if bench is None:
-        return None
-    if board is not None:
-        return wire(bench, board)
-    uris = [uri for uri in (bench.probe, bench.console, bench.analyzer) if uri is not None]
-    if any(PLACEHOLDER.search(uri) for uri in uris):
-        raise InputError(
-            f"bench {bench.name} serves many boards: which devices it names depends on the board",
-            fix=f"lan-hil doctor --bench {bench.name} --board NAME   (`lan-hil boards` lists them)",
-        )
-    return Wiring(bench.probe, bench.console, bench.analyzer, bench.markers)
 
 
 def _print(diagnosis: Diagnosis, bench: Bench | None, board: Board | None) -> None:
@@ -67,8 +52,7 @@ def _print(diagnosis: Diagnosis, bench: Bench | None, board: Board | None) -> No
 
 
 def _print_attached(attached: Attached) -> None:
-    rows = [("probe", probe.uri, probe.description + (" (simulated)" if probe.simulated else ""))
-            for probe in attached.probes]  # fmt: skip
+    rows = [("probe", probe.uri, probe.label) for probe in attached.probes]
     for port in attached.ports:
         about = ", ".join(
             filter(None, (port.description, port.usb, port.serial_number and f"serial {port.serial_number}"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from pytest_lan_hil.model.errors import BlockedError, HilError
+from pytest_lan_hil.model.errors import BlockedError, HilError, InputError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 NO_VERDICT = BlockedError.exit_code
@@ -28,9 +28,11 @@ def run(app: typer.Typer, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, a pager) has enough: not an error. Python must not flush into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _reader_left()
+    except SystemExit as leaving:  # what click makes of a broken pipe
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return _reader_left()
+        raise
     except Exception as error:
         if _is_usage_error(error):
             return _usage(error)
@@ -41,17 +43,27 @@ def run(app: typer.Typer, arguments: list[str]) -> int:
         return _say(
             f"internal error: {text}\n  fix: run again with --debug and report what it shows", NO_VERDICT
         )
+    if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code, others raise Abort
+        return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
 def debugging(arguments: list[str]) -> bool:
     """Whether the user asked for tracebacks."""
-    return "--debug" in arguments or os.environ.get("LAN_HIL_DEBUG", "") not in ("", "0")
+    return not {"--debug", "--hil-debug"}.isdisjoint(arguments) or os.environ.get(
+        "LAN_HIL_DEBUG", ""
+    ) not in ("", "0")
 
 
 def _reraise_when_debugging(arguments: list[str]) -> None:
     if debugging(arguments):
         raise
+
+
+def _reader_left() -> int:
+    """The reader (head, a pager) has enough: not an error. Python must not flush into it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _say(message: str, code: int) -> int:
@@ -66,6 +78,9 @@ def _is_usage_error(error: Exception) -> bool:
 
 
 def _usage(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help text
+        print(error.format_message(), file=sys.stderr)
+        return InputError.exit_code
     command = getattr(error, "ctx", None)
     usage = f"\n  {command.get_usage()}" if command is not None else ""
-    return _say(f"{error.format_message()}{usage}\n  fix: lan-hil --help", 2)
+    return _say(f"{error.format_message()}{usage}\n  fix: lan-hil --help", InputError.exit_code)

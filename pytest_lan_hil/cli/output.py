@@ -1,14 +1,17 @@
-"""What commands print: aligned columns, JSON, and progress (a bar on a terminal, plain lines in a pipe)."""
+"""What commands print: aligned columns, JSON, and progress (a bar on a terminal, one line in a pipe)."""
 
 from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-STEP = 0.25
+from pytest_lan_hil.model.clock import Clock
+
+TICK_S = 0.1
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -32,39 +35,53 @@ def note(line: str) -> None:
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[float], None]]:
     """Show how far a step is: the block calls what it is given with a share from 0 to 1."""
-    if sys.stderr.isatty():
-        with _bar(title, total=1.0) as advance:
-            yield advance
-        return
-    next_step = STEP
-    note(f"{title} ...")
-
-    def report(share: float) -> None:
-        nonlocal next_step
-        if share >= next_step:
-            next_step = (share // STEP + 1) * STEP
-            note(f"{title} {share:4.0%}")
-
-    yield report
+    with _bar(title, total=1.0) as advance:
+        yield advance
 
 
 @contextmanager
 def activity(title: str) -> Iterator[None]:
     """Show that a step of unknown length goes on."""
-    if sys.stderr.isatty():
-        with _bar(title, total=None):
-            yield
-    else:
-        note(f"{title} ...")
+    with _bar(title, total=None):
         yield
 
 
 @contextmanager
+def passing(title: str, clock: Clock, seconds: float) -> Iterator[None]:
+    """Show how much of a step that lasts `seconds` on `clock` is over."""
+    start = clock.monotonic()
+    over = threading.Event()
+    with _bar(title, total=seconds) as advance:
+
+        def follow() -> None:
+            while not over.wait(TICK_S):
+                advance(clock.monotonic() - start)
+
+        follower = threading.Thread(target=follow, name="progress", daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            over.set()
+            follower.join()
+
+
+def _unheard(done: float) -> None:
+    """Nobody watches a pipe."""
+    del done
+
+
+@contextmanager
 def _bar(title: str, *, total: float | None) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, gone when the block ends; in a pipe one line that says what goes on."""
+    if not sys.stderr.isatty():
+        note(f"{title} ...")
+        yield _unheard
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=total)
-        yield lambda share: bar.update(task, completed=share)
+        yield lambda done: bar.update(task, completed=done)

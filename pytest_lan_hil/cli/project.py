@@ -68,9 +68,9 @@ class Project:
         return discover_bench((board,))
 
     def output(self, given: str | None) -> Path:
-        """The folder of run records."""
-        chosen = self.setting(given, "output")
-        return Path(chosen) if chosen else self.rootdir / ".hil"
+        """The folder of run records; an ini file's is relative to the root directory."""
+        chosen = given or os.environ.get("LAN_HIL_OUTPUT")
+        return Path(chosen) if chosen else self.rootdir / self.settings.get("hil_output", ".hil")
 
     def _folders(self, name: str) -> list[str]:
         value = self.settings.get(name, [])

@@ -27,6 +27,11 @@ class Wiring:
     analyzer: str | None
     markers: Mapping[str, str]
 
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """The devices that it names."""
+        return tuple(uri for uri in (self.probe, self.console, self.analyzer) if uri is not None)
+
 
 def wire(bench: Bench, board: Board) -> Wiring:
     """Join a bench and a board.

@@ -28,6 +28,12 @@ class ProbeInfo:
     description: str
     simulated: bool
 
+    @property
+    def label(self) -> str:
+        """What it is, labelled if it is simulated and does not say so itself."""
+        labelled = not self.simulated or "simulated" in self.description
+        return self.description if labelled else f"{self.description} (simulated)"
+
     def __str__(self) -> str:
         return f"{self.uri} ({self.description})"
 

@@ -8,7 +8,7 @@ its reason says what would settle it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pytest_lan_hil.measure.statistics import estimate, fewest_for
 from pytest_lan_hil.model.measurement import Budget, Estimate, Measurement, Outcome, Verdict, VerdictKind
@@ -56,28 +56,6 @@ def combine(verdicts: Iterable[Verdict]) -> Outcome:
     if VerdictKind.INCONCLUSIVE in kinds:
         return Outcome.BLOCKED
     return Outcome.PASSED
-
-
-def budgets_in_force(
-    markers: Iterable[Budget], targets: Mapping[str, float], board: str
-) -> tuple[Budget, ...]:
-    """A test's budgets: its markers, and the board's targets for the quantities that no marker names.
-
-    A marker replaces the board's target, also with a looser limit: who writes it has seen this test.
-
-    Args:
-        markers: Budgets from the test's markers.
-        targets: The board's quantity to limit, in display unit.
-        board: The board's name.
-    """
-    marked = tuple(markers)
-    named = {budget.quantity for budget in marked}
-    rest = (
-        Budget(quantity, limit, QUANTITIES[quantity].statistic, f"board {board}")
-        for quantity, limit in targets.items()
-        if quantity not in named
-    )
-    return (*marked, *rest)
 
 
 def _direction(budget: Budget) -> Direction:

@@ -88,7 +88,8 @@ def independent_blocks(
         fewest: The fewest blocks that are accepted.
 
     Returns:
-        shape (blocks,), watts, or None if even the fewest blocks are correlated or there are fewer cells.
+        shape (blocks,), watts, or None if there are fewer cells, or if even the coarsest blocks that can be
+        tested are correlated. With `fewest` below what can be tested those blocks are returned nevertheless.
     """
     cells = len(energy_j)
     mean = float(energy_j.sum() / duration_s.sum())
@@ -101,7 +102,9 @@ def independent_blocks(
         if not is_autocorrelated(values.tolist()):
             return values
         if count < 2 * _FEWEST_BLOCKS:
-            return None
+            # A load that repeats by construction has a mean to be found, however slowly it wanders: its
+            # blocks are kept, and the estimate counts them as the few independent values they are worth.
+            return values if fewest < _FEWEST_BLOCKS else None
         count //= 2
     return None
 

@@ -21,6 +21,8 @@ from pytest_lan_hil.model.capture import Capture, Gap
 _ROW = 64
 # Rows per call: 64 Ki samples of both signals stay in the cache of the smallest host in mind.
 _ROWS = 1024
+# Samples. Division and multiplication by the rate round; no edge is known to a millionth of a sample.
+_SAME_PLACE = 1e-6
 
 
 def energies(capture: Capture, start_s: ArrayLike, stop_s: ArrayLike) -> NDArray[np.float64]:
@@ -38,8 +40,7 @@ def energies(capture: Capture, start_s: ArrayLike, stop_s: ArrayLike) -> NDArray
     starts = np.asarray(start_s, np.float64) * rate
     stops = np.asarray(stop_s, np.float64) * rate
     total = len(capture.current_a)
-    # Division and multiplication by the rate round: within a millionth of a sample is the same place.
-    inside = (starts >= -1e-6) & (stops <= total + 1e-6) & (stops >= starts)
+    inside = (starts >= -_SAME_PLACE) & (stops <= total + _SAME_PLACE) & (stops >= starts)
     joules = np.full(starts.shape, np.nan)
     with np.errstate(invalid="ignore", over="ignore"):  # NaN and infinity are the caller's to report
         for k in np.flatnonzero(inside):
@@ -99,8 +100,8 @@ def touches_gap(
     Returns:
         shape (n,), bool.
     """
-    starts = np.floor(np.asarray(start_s, np.float64) * sample_rate_hz)
-    stops = np.ceil(np.asarray(stop_s, np.float64) * sample_rate_hz)
+    starts = np.floor(np.asarray(start_s, np.float64) * sample_rate_hz + _SAME_PLACE)
+    stops = np.ceil(np.asarray(stop_s, np.float64) * sample_rate_hz - _SAME_PLACE)
     if not gaps:
         return np.zeros(starts.shape, bool)
     gap_start = np.array([gap.start for gap in gaps], np.float64)

@@ -15,7 +15,7 @@ from pytest_lan_hil.measure import uncertainty
 from pytest_lan_hil.measure.blocks import cells_of, fewest_blocks, independent_blocks
 from pytest_lan_hil.measure.energy import energies, touches_gap
 from pytest_lan_hil.measure.soundness import lost_too_much, require_finite, require_sound, usable_windows
-from pytest_lan_hil.measure.statistics import describe, estimate
+from pytest_lan_hil.measure.statistics import describe, estimate, is_autocorrelated
 from pytest_lan_hil.measure.windows import find_windows, windows_of
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
@@ -113,6 +113,11 @@ def mean_power(
         values = (blocks * 1e3).tolist()
         kind = "whole periods of the marker line" if cells.periodic else "equal parts of the record"
         notes += (f"mean of {len(values)} blocks of {total_s / len(values):.3g} s, {kind}",)
+        if is_autocorrelated(values):
+            notes += (
+                "the power varies slowly: neighbouring blocks resemble each other, which widens the interval;"
+                " a longer record narrows it",
+            )
     parts = uncertainty.power_contributions(capture, begin, end, watts)
     return _measurement("power", values, uncertainty.combined(parts), capture, notes, duration_s=total_s)
 

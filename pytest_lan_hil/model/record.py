@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pytest_lan_hil.model.measurement import Measurement, Outcome, Verdict
 
@@ -58,6 +59,8 @@ class TestRecord:
     `measurements` maps quantity to measurement. `console` is filled (last 200 lines) unless the test passed.
     `waveform` is the file name of the saved capture envelope beside the record, or "".
     """
+
+    __test__: ClassVar[bool] = False  # or pytest takes it for a class of tests, by its name
 
     nodeid: str
     outcome: Outcome

@@ -60,7 +60,8 @@ def read_record(path: Path) -> RunRecord:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"reading run record {path}: {error}", fix="name a record.json that a run wrote"
+            f"reading run record {path}: {getattr(error, 'strerror', None) or error}",
+            fix="name a record.json that a run wrote",
         ) from error
     return from_json(text, origin=str(path))
 

@@ -78,7 +78,7 @@ def fault_of(test: TestRecord) -> str:
         return ""
     if any(verdict.kind is VerdictKind.INCONCLUSIVE for verdict in test.verdicts):
         return "the samples can't settle it: no verdict on the DUT"
-    return "the bench is at fault: no verdict on the DUT"
+    return "the bench, or what was asked of it, is at fault: no verdict on the DUT"
 
 
 def message_lines(test: TestRecord) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Outcome
 from pytest_lan_hil.model.record import RunRecord
-from pytest_lan_hil.publish.files import run_directory, write_atomically
+from pytest_lan_hil.publish.files import RECORD_NAME, run_directory, write_atomically
 from pytest_lan_hil.publish.openmetrics import unix_time
 from pytest_lan_hil.publish.pushgateway import PushResult, check_url, push
 from pytest_lan_hil.publish.record import read_record
@@ -175,7 +175,7 @@ def flush(
             failed.append((item.run_id, f"not tried: {silent}"))
             continue
         try:
-            record = read_record(run_directory(output, item.run_id))
+            record = read_record(run_directory(output, item.run_id) / RECORD_NAME)
         except InputError as error:
             failed.append((item.run_id, f"{error.problem}; delete {item.marker} to give it up"))
             continue

@@ -69,9 +69,8 @@ def open_bench(board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> 
             key="probe",
             fix='add  probe = "jlink:UID"  (`lan-hil doctor` lists what is attached)',
         )
-    uris = [uri for uri in (wiring.probe, wiring.console, wiring.analyzer) if uri]
     with ExitStack() as stack:
-        stack.enter_context(lease(uris, wait_s=wait_s))
+        stack.enter_context(lease(wiring.uris, wait_s=wait_s))
         console = None
         devices = []
         if wiring.console:

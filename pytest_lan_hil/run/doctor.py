@@ -1,4 +1,4 @@
-"""Is everything that a bench names there, and may we use it? Every finding that is not good says what mends it.
+"""Is everything that a bench names there, and may we use it? Every finding that is bad says what mends it.
 
 `examine` judges what `survey` saw; nothing is opened or flashed.
 """
@@ -15,9 +15,8 @@ from enum import Enum
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pytest_lan_hil.config import Bench, Board, Wiring
-from pytest_lan_hil.config.uris import device_of
-from pytest_lan_hil.dut.find import ProbeInfo
+from pytest_lan_hil.config import Bench, Board, Wiring, wire
+from pytest_lan_hil.config.uris import PLACEHOLDER, device_of
 from pytest_lan_hil.dut.image import check_fits, load_image
 from pytest_lan_hil.model.errors import HilError
 from pytest_lan_hil.run.project import versions
@@ -62,25 +61,37 @@ class Diagnosis:
         return all(finding.level is not Level.MISSING for finding in self.findings)
 
 
-def diagnose(
-    attached: Attached, bench: Bench | None, board: Board | None, wiring: Wiring | None
-) -> Diagnosis:
-    """Judge what is attached, against a bench and a board where they are given."""
-    findings = [*examine_machine(attached)]
-    if wiring is not None:
-        findings += examine_wiring(attached, wiring)
+def diagnose(attached: Attached, bench: Bench | None, board: Board | None) -> Diagnosis:
+    """Judge what is attached, against a bench and a board where they are given.
+
+    Raises:
+        ConfigError: The bench does not serve the board, or the board lacks what the bench asks of it.
+    """
+    findings = [*examine_machine(attached), *_examine_bench(attached, bench, board)]
     if board is not None:
         findings += examine_board(board)
-    if bench is None:
-        findings.append(
-            Finding(
-                Level.NOTE,
-                "bench",
-                "none chosen (--bench, LAN_HIL_BENCH, hil_bench in the ini file)",
-                "lan-hil doctor --bench NAME --board NAME",
-            )
-        )
     return Diagnosis({"python": platform.python_version(), **versions()}, attached, tuple(findings))
+
+
+def _examine_bench(attached: Attached, bench: Bench | None, board: Board | None) -> Iterator[Finding]:
+    if bench is None:
+        yield Finding(
+            Level.NOTE,
+            "bench",
+            "none chosen (--bench, LAN_HIL_BENCH, hil_bench in the ini file)",
+            "lan-hil doctor --bench NAME --board NAME",
+        )
+    elif board is not None:
+        yield from examine_wiring(attached, wire(bench, board))
+    elif any(PLACEHOLDER.search(uri) for uri in (bench.probe, bench.console, bench.analyzer) if uri):
+        yield Finding(
+            Level.NOTE,
+            "bench",
+            f"{bench.name} serves many boards: which devices it names depends on the board",
+            f"lan-hil doctor --bench {bench.name} --board NAME   (`lan-hil boards` lists them)",
+        )
+    else:
+        yield from examine_wiring(attached, Wiring(bench.probe, bench.console, bench.analyzer, bench.markers))
 
 
 def examine_machine(attached: Attached) -> Iterator[Finding]:
@@ -148,7 +159,7 @@ def _probe(attached: Attached, uri: str) -> Finding:
     )
     listed = ", ".join(map(str, real)) or "none"
     if len(found) == 1:
-        return Finding(Level.OK, "probe", _describe(found[0]))
+        return Finding(Level.OK, "probe", f"{found[0].uri}: {found[0].label}")
     if uri.startswith("virtual:"):
         return Finding(
             Level.MISSING, "probe", f"{uri} is not there: {_why_not_virtual()}", _install("virtual")
@@ -168,16 +179,12 @@ def _probe(attached: Attached, uri: str) -> Finding:
     )
 
 
-def _describe(probe: ProbeInfo) -> str:
-    return f"{probe.uri} ({probe.description}{', simulated' if probe.simulated else ''})"
-
-
 def _console(attached: Attached, uri: str) -> Iterator[Finding]:
     device = device_of(uri)
     if "://" in uri:
         yield _console_url(uri)
         return
-    port = next((port for port in attached.ports if _same_file(port.device, device)), None)
+    port = next((port for port in attached.ports if _same_file(device, port.device, port.by_id)), None)
     listed = ", ".join(port.name for port in attached.ports if port.usb) or "none"
     if port is None and not Path(device).exists():
         yield Finding(
@@ -278,8 +285,8 @@ def _port_forbidden(level: Level, device: str, group: str) -> Finding:
     )
 
 
-def _same_file(first: str, second: str) -> bool:
-    return first == second or os.path.realpath(first) == os.path.realpath(second)
+def _same_file(device: str, *names: str) -> bool:
+    return device in names or os.path.realpath(device) in map(os.path.realpath, filter(None, names))
 
 
 def _target_known(target: str) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 import filelock
 import platformdirs
 
+from pytest_lan_hil.config.uris import device_of
 from pytest_lan_hil.model.errors import LeaseError
 
 
@@ -30,6 +31,9 @@ def lease_folder() -> Path:
 
 
 def _lock_path(device: str) -> Path:
+    """The lock file of a device; two names of one device file (by-id link, ttyACM0) share it."""
+    file = device_of(device)
+    device = os.path.realpath(file) if file.startswith("/dev/") else file
     readable = re.sub(r"[^A-Za-z0-9]+", "-", device).strip("-")[:40]
     digest = hashlib.sha256(device.encode()).hexdigest()[:8]
     return lease_folder() / f"{readable}-{digest}.lock"
@@ -52,26 +56,33 @@ def lease(devices: Iterable[str], *, wait_s: float) -> Iterator[None]:
         wait_s: How long to wait for all of them together.
 
     Raises:
-        LeaseError: Another process holds one of them for longer than `wait_s`; none is held then.
+        LeaseError: Another process holds one of them for longer than `wait_s`, or lock files can't be
+            written; none is held then.
     """
     deadline = time.monotonic() + wait_s
-    folder = lease_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        for device in sorted(set(devices)):
-            path = _lock_path(device)
-            lock = filelock.FileLock(path)
+        # By lock file, because two names may mean one device.
+        for path, device in sorted({_lock_path(device): device for device in devices}.items()):
             try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock = filelock.FileLock(path)
                 held.enter_context(lock.acquire(timeout=max(0.0, deadline - time.monotonic())))
+                _sign(path, device)
             except filelock.Timeout as error:
                 raise LeaseError(
                     f"leasing {device}: {_owner(path)} holds it, and did not let go within {wait_s:g} s",
-                    fix="wait for that process, end it, or give a longer --hil-wait",
+                    fix="wait for that process, end it, or wait longer (pytest --hil-wait, lan-hil --wait)",
                 ) from error
-            owner = path.with_suffix(".owner")
-            owner.write_text(
-                json.dumps({"pid": os.getpid(), "device": device, "since": time.strftime("%H:%M:%S")}),
-                encoding="utf-8",
-            )
-            held.callback(owner.unlink, missing_ok=True)
+            except OSError as error:
+                raise LeaseError(
+                    f"leasing {device}: lock file {path}: {error.strerror or error}",
+                    fix="make that folder writable, or set LAN_HIL_STATE to one that is",
+                ) from error
+            held.callback(path.with_suffix(".owner").unlink, missing_ok=True)
         yield
+
+
+def _sign(path: Path, device: str) -> None:
+    """Say who holds it."""
+    owner = {"pid": os.getpid(), "device": device, "since": time.strftime("%H:%M:%S")}
+    path.with_suffix(".owner").write_text(json.dumps(owner), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -15,7 +15,7 @@ class RunOptions:
         boards: Names or files, in the order given.
         bench: Name or file, or None to look for a real probe.
         output: Folder of run records.
-        board_folders: Further folders of board files.
+        board_folders, bench_folders: Further folders of board and bench files.
         pushgateway: URL or None.
         job: Pushgateway job name.
         wait_s: How long to wait for a bench that another process holds.
@@ -26,7 +26,8 @@ class RunOptions:
     boards: tuple[str, ...]
     bench: str | None
     output: Path
-    board_folders: tuple[Path, ...] = field(default=())
+    board_folders: tuple[Path, ...] = ()
+    bench_folders: tuple[Path, ...] = ()
     pushgateway: str | None = None
     job: str = "lan_hil"
     wait_s: float = 60.0

@@ -6,11 +6,13 @@ costs its time limit and leaves the run in the spool for `lan-hil push`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_lan_hil.measure.envelope import Envelope
+from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish.github import append_step_summary
 from pytest_lan_hil.publish.spool import enqueue, push_spooled
@@ -21,9 +23,9 @@ from pytest_lan_hil.run.options import RunOptions
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What was written, and the lines for the terminal."""
+    """What was written, and the lines for the terminal; `record` is None if not even that could be."""
 
-    record: Path
+    record: Path | None
     report: Path | None
     lines: tuple[str, ...]
 
@@ -38,20 +40,36 @@ def publish(
         waveforms: Node id to the envelope of its capture.
         options: Where to.
         problem: What went wrong while the bench was released, or "".
+
+    Raises:
+        InputError: The record can't be written. Whatever fails after it is a line of the summary.
+        MeasurementInvalid: A figure of the record is not a number.
     """
-    output = options.output
-    stored = store(record, waveforms, output)
-    append_step_summary(stored.record)
+    stored = store(record, waveforms, options.output)
+    problems = [problem, *stored.problems]
     state = ""
+    try:
+        append_step_summary(stored.record)
+    except InputError as error:
+        problems.append(error.problem)
     if options.pushgateway:
-        result = push_spooled(stored.record, output, options.pushgateway, timeout_s=options.push_timeout_s)
-        state = result.detail
-        if not result.ok:
-            state += f"; later: lan-hil push --hil-output {output} --pushgateway {options.pushgateway}"
+        state = _push(stored.record, options, options.pushgateway)
     else:
-        enqueue(stored.record, output)
+        try:
+            enqueue(stored.record, options.output)
+        except InputError as error:
+            problems.append(error.problem)
     lines = summary_lines(
         stored.record, record_path=stored.record_path, report_path=stored.report_path, push=state
     )
-    lines += [f"warning: {warning}" for warning in (problem, *stored.problems) if warning]
+    lines += [f"warning: {text}" for text in problems if text]
     return Publication(stored.record_path, stored.report_path, tuple(lines))
+
+
+def _push(record: RunRecord, options: RunOptions, url: str) -> str:
+    """Push, and say in words what came of it."""
+    result = push_spooled(record, options.output, url, timeout_s=options.push_timeout_s)
+    if result.ok:
+        return result.detail
+    later = ["lan-hil", "push", "--hil-output", str(options.output), "--pushgateway", url]
+    return f"{result.detail}; later: {shlex.join(later)}"

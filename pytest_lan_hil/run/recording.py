@@ -24,11 +24,8 @@ from pytest_lan_hil.run.bench import OpenBench
 
 INFERENCE = "inference"
 PHASE = "phase"
-# A USB serial adapter hands bytes on up to 16 ms late (FTDI's latency timer): what the host sees so soon after
-# the start of a window was on the wire before it.
-LATE_S = 0.02
-# A byte is stamped when the host reads it: USB serial adapters hold it back for up to 16 ms (FTDI AN232B-04,
-# latency timer). What is stamped so soon after a window began was on the line before it.
+# A USB serial adapter hands bytes on up to 16 ms late (FTDI AN232B-04, latency timer): what the host stamps
+# so soon after the start of a window was on the wire before it.
 ARRIVAL_S = 0.016
 
 

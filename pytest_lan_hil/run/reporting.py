@@ -2,12 +2,15 @@
 
 A blocked test is reported as pytest reports a broken fixture (phase "setup"), whatever phase it happened in:
 that is what terminal, JUnit and every reporter understand as *error, not failure*
-(docs/explanation/decisions/0003-blocked-is-an-error.md).
+(docs/explanation/decisions/0003-blocked-is-an-error.md). A DUT that fails while it is being prepared is in
+turn reported as a test that failed (phase "call").
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,38 +22,66 @@ from pytest_lan_hil.run.test_run import TestRun
 
 
 def note_report(
-    test: TestRun, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, *, debug: bool
+    test: TestRun,
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    *,
+    record_path: Path,
+    debug: bool,
 ) -> None:
-    """Take one phase's report into the test's record, and put plain words into it."""
+    """Take one phase's report into the test's record, and put plain words into it.
+
+    Args:
+        test: The test's run on its board.
+        item, call, report: Of pytest.
+        record_path: Where the record will be.
+        debug: Keep tracebacks.
+    """
     if report.skipped and test.outcome is Outcome.INTERRUPTED:
         test.end(Outcome.SKIPPED, _skip_reason(report))
     elif report.failed:
-        _note_failure(test, item, call, report, debug=debug)
+        _note_failure(test, item, call, report, record_path=record_path, debug=debug)
     elif report.when == "call" and test.outcome is Outcome.INTERRUPTED:
         test.end(Outcome.PASSED, "")
-    if report.when in ("call", "setup") and test.outcome is not Outcome.INTERRUPTED:
-        item.user_properties[:] = [*_foreign(item), *properties(test.to_record())]
+    if test.outcome is not Outcome.INTERRUPTED:
+        found = properties(test.to_record(), simulated=test.run.simulated)
+        item.user_properties[:] = [*_foreign(item), *found]
         report.user_properties = list(item.user_properties)
 
 
 def _note_failure(
-    test: TestRun, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, *, debug: bool
+    test: TestRun,
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    *,
+    record_path: Path,
+    debug: bool,
 ) -> None:
-    assert call.excinfo is not None
-    error = call.excinfo.value
+    # A strict xfail that passed has no exception, only pytest's word for it.
+    error = call.excinfo.value if call.excinfo is not None else None
+    blocked = isinstance(error, (BlockedError, InputError)) or (
+        report.when != "call" and not isinstance(error, DutError)
+    )
     if test.outcome not in (Outcome.FAILED, Outcome.BLOCKED):
-        blocked = isinstance(error, (BlockedError, InputError)) or (
-            report.when != "call" and not isinstance(error, DutError)
-        )
-        message = str(error) if isinstance(error, HilError) else call.excinfo.exconly(tryshort=True)
-        test.end(Outcome.BLOCKED if blocked else Outcome.FAILED, message)
-    if isinstance(error, BlockedError) and report.when == "call":
-        report.when = "setup"
-    if isinstance(error, HilError) and not debug:
-        report.longrepr = f"{_place(item, call.excinfo)}: {_kind(error)}: {error}"
-    lines = failure_section(test.to_record())
+        test.end(Outcome.BLOCKED if blocked else Outcome.FAILED, _message(call, report))
+    if isinstance(error, HilError):
+        if report.when != "teardown":
+            report.when = "setup" if blocked else "call"
+        if call.excinfo is not None and not debug:
+            report.longrepr = f"{_place(item, call.excinfo)}: {_kind(error)}: {error}"
+    # The message itself stands above the section, in the report's own text.
+    lines = failure_section(replace(test.to_record(), message=""), record_path=record_path)
     if lines:
         report.sections.append(("hardware in the loop", "\n".join(lines)))
+
+
+def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
+    if call.excinfo is None:
+        return str(report.longrepr)
+    error = call.excinfo.value
+    return str(error) if isinstance(error, HilError) else call.excinfo.exconly(tryshort=True)
 
 
 def _kind(error: HilError) -> str:
@@ -76,8 +107,11 @@ def _foreign(item: pytest.Item) -> list[tuple[str, object]]:
 
 
 def finish_test(test: TestRun) -> None:
-    """The test is over: hand its record to the board's run."""
+    """The test is over: hand its record and waveform to the board's run."""
     test.run.tests.append(test.to_record())
+    waveform = test.waveform()
+    if waveform is not None:
+        test.run.waveforms[test.nodeid] = waveform
 
 
 def finish_interrupted(tests: Iterable[TestRun | None]) -> None:
@@ -85,4 +119,4 @@ def finish_interrupted(tests: Iterable[TestRun | None]) -> None:
     for test in tests:
         if test is not None:
             test.end(Outcome.INTERRUPTED, "the run was interrupted in this test")
-            test.run.tests.append(test.to_record())
+            finish_test(test)

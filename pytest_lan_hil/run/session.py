@@ -7,13 +7,16 @@ import tempfile
 from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, SearchPath, load_bench, load_board, wire
-from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.model.errors import HilError, InputError
+from pytest_lan_hil.model.measurement import Outcome
 from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.publish.files import RECORD_NAME, run_directory
 from pytest_lan_hil.publish.pushgateway import check_url
+from pytest_lan_hil.publish.rows import SIMULATED_LABEL
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.discover import discover_bench
 from pytest_lan_hil.run.options import RunOptions
-from pytest_lan_hil.run.project import git_state, new_run_id, utc_now, versions
+from pytest_lan_hil.run.project import git_state, utc_now, versions
 from pytest_lan_hil.run.publication import Publication, publish
 from pytest_lan_hil.run.summary import pooled, run_outcome
 
@@ -22,12 +25,12 @@ class RunSession:
     """Everything that lasts as long as the pytest session.
 
     Raises:
-        InputError: A board, the bench, the output folder or the Pushgateway's URL can't be used.
+        InputError: A board, the bench or the Pushgateway's URL can't be used.
     """
 
     def __init__(self, options: RunOptions) -> None:
         self.options = options
-        search = SearchPath.default(options.rootdir, options.board_folders)
+        search = SearchPath.default(options.rootdir, options.board_folders, options.bench_folders)
         self.boards: dict[str, Board] = {}
         for name in options.boards:
             board = load_board(name, search)
@@ -37,7 +40,6 @@ class RunSession:
         )
         if options.pushgateway:
             check_url(options.pushgateway)
-        _require_writable(options.output)
         self.runs = {
             name: BoardRun(board, self.bench, wire(self.bench, board), wait_s=options.wait_s)
             for name, board in self.boards.items()
@@ -55,23 +57,64 @@ class RunSession:
                 f"lan-hil:   probe {wiring.probe}, console {wiring.console or 'none'},"
                 f" analyzer {wiring.analyzer or 'none'}"
             )
+        if any(run.simulated for run in self.runs.values()):
+            lines.append(f"lan-hil: {SIMULATED_LABEL}")
         return lines
+
+    def require_writable_output(self) -> None:
+        """Find out before anything is measured that the records can be written.
+
+        Raises:
+            InputError: They can't.
+        """
+        folder = self.options.output
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".writable-")
+            os.close(descriptor)
+            Path(name).unlink()
+        except OSError as error:
+            raise InputError(
+                f"output folder {folder} can't be written: {error.strerror}",
+                fix="give another with --hil-output DIR, or mend its permissions",
+            ) from error
+
+    def run_on(self, board: str) -> BoardRun:
+        """The run of a board, with its devices free: another board of this session that uses one lets go."""
+        run = self.runs[board]
+        for other in self.runs.values():
+            if other is not run and other.shares_a_device_with(run):
+                other.close(interrupted=False)
+        return run
+
+    def record_path(self, board: str) -> Path:
+        """Where the record of a board's run will be."""
+        return run_directory(self.options.output, self.runs[board].run_id) / RECORD_NAME
 
     def finish(self, *, interrupted: bool) -> list[Publication]:
         """Close every bench, then write and publish the record of every board that ran a test."""
-        published = []
-        for run in self.runs.values():
-            problem = run.close(interrupted=interrupted)
-            if run.tests:
-                published.append(
-                    publish(self._record(run, interrupted=interrupted), run.waveforms, self.options, problem)
-                )
-        return published
+        problems = {name: run.close(interrupted=interrupted) for name, run in self.runs.items()}
+        return [
+            self._publish(run, problems[name], interrupted=interrupted)
+            for name, run in self.runs.items()
+            if any(test.outcome is not Outcome.SKIPPED for test in run.tests)
+        ]
+
+    def _publish(self, run: BoardRun, problem: str, *, interrupted: bool) -> Publication:
+        try:
+            return publish(self._record(run, interrupted=interrupted), run.waveforms, self.options, problem)
+        except HilError as error:
+            # One board's full disk must not take the other boards' records with it.
+            return Publication(
+                None,
+                None,
+                (f"board {run.board.name}: THE RUN RECORD IS LOST: {error}", *filter(None, [problem])),
+            )
 
     def _record(self, run: BoardRun, *, interrupted: bool) -> RunRecord:
         commit, dirty = git_state(self.options.rootdir)
         return RunRecord(
-            run_id=new_run_id(run.board.name),
+            run_id=run.run_id,
             started_at=self._started_at,
             finished_at=utc_now(),
             board=run.board.name,
@@ -86,21 +129,3 @@ class RunSession:
             measurements=pooled(run.tests),
             versions=versions(),
         )
-
-
-def _require_writable(folder: Path) -> None:
-    """Find out before anything is measured that the record can be written.
-
-    Raises:
-        InputError: It can't.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".writable-")
-        os.close(descriptor)
-        Path(name).unlink()
-    except OSError as error:
-        raise InputError(
-            f"output folder {folder} can't be written: {error.strerror}",
-            fix="give another with --hil-output DIR, or mend its permissions",
-        ) from error

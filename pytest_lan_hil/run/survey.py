@@ -64,7 +64,7 @@ class SerialPort:
 
 @dataclass(frozen=True, slots=True)
 class UsbDevice:
-    """A known probe or instrument on USB: "vid:pid", what it is, its device file, and whether we may open it."""
+    """A known probe or instrument on USB: "vid:pid", what it is, its device file, may we open it."""
 
     usb: str
     title: str

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.judge.budgets import combine, judge
+from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.measure.quantities import from_values, memory, pool
 from pytest_lan_hil.model.errors import BlockedError, DutError, HilError, InputError
 from pytest_lan_hil.model.measurement import Budget, Measurement, Outcome, Verdict, VerdictKind
@@ -55,8 +56,9 @@ class TestRun:
             BlockedError: It can't be opened.
         """
         if self.bench is None:
+            first = not self.run.is_open
             self.bench = self.run.open()
-            if self.bench.console is not None:
+            if self.bench.console is not None and not first:
                 self._console_start = len(self.bench.console.lines)
         return self.bench
 
@@ -159,17 +161,19 @@ class TestRun:
         """The last lines of this test's part of the console."""
         if self.bench is None or self.bench.console is None:
             return ()
-        return tuple(self.bench.console.lines[self._console_start :][-CONSOLE_TAIL:])
+        return self.bench.console.lines_since(self._console_start)[-CONSOLE_TAIL:]
+
+    def waveform(self) -> Envelope | None:
+        """The last capture, thinned for a report; None if there is none."""
+        if not self.recordings:
+            return None
+        try:
+            return self.recordings[-1].envelope()
+        except HilError:
+            return None
 
     def to_record(self) -> TestRecord:
-        """The record of this test, and its waveforms handed to the board's run."""
-        waveform = ""
-        if self.recordings:
-            try:
-                self.run.waveforms[self.nodeid] = self.recordings[-1].envelope()
-                waveform = self.nodeid
-            except HilError:
-                waveform = ""
+        """The record of this test."""
         return TestRecord(
             nodeid=self.nodeid,
             outcome=self.outcome,
@@ -178,5 +182,4 @@ class TestRun:
             verdicts=self.verdicts,
             firmware=self._firmware,
             console=() if self.outcome is Outcome.PASSED else self.console_tail(),
-            waveform=waveform,
         )

@@ -13,11 +13,11 @@ def test_inference_latency_and_energy(dut: Dut) -> None:
     dut.infer(200, warmups=5)
 
 
-@pytest.mark.power_budget()
+@pytest.mark.power_budget
 def test_power_while_listening(dut: Dut) -> None:
     dut.run_for(10)
 
 
-@pytest.mark.memory_budget()
+@pytest.mark.memory_budget
 def test_memory_after_work(dut: Dut) -> None:
     dut.infer(10)

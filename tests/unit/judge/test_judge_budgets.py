@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lan_hil.judge import budgets
-from pytest_lan_hil.judge.budgets import budgets_in_force, combine, judge
+from pytest_lan_hil.judge.budgets import combine, judge
 from pytest_lan_hil.measure.quantities import from_values, memory
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Budget, Outcome, VerdictKind
@@ -155,12 +155,6 @@ def verdicts_of(*kinds):
 )
 def test_over_fails_and_inconclusive_blocks(kinds, outcome):
     assert combine(verdicts_of(*kinds)) is outcome
-
-
-def test_a_marker_replaces_the_boards_target_for_its_quantity_only():
-    marker = budget(20.0)
-    chosen = budgets_in_force([marker], {"latency": 12.0, "power": 1.2}, "nrf52840")
-    assert chosen == (marker, Budget("power", 1.2, "mean", "board nrf52840"))
 
 
 def test_an_interval_is_shown_to_two_digits_of_its_uncertainty():

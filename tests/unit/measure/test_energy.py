@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from make_captures import capture_of
 
@@ -85,6 +85,7 @@ def test_the_whole_capture_and_an_empty_interval_at_its_end_are_inside():
     gap=st.tuples(st.integers(0, 99), st.integers(1, 20)),
     windows=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 40)), min_size=1, max_size=8),
 )
+@example(gap=(64, 20), windows=[(85, 0)])  # 85e-6 * 1e6 is just below 85
 def test_a_window_touches_a_gap_exactly_if_they_share_a_sample_or_a_border(gap, windows):
     start, length = gap
     begins = np.array([begin for begin, _ in windows])

@@ -191,6 +191,18 @@ def test_a_drifting_load_has_an_infinite_interval_and_says_how_long_would_settle
     assert any("measure for at least 4 s" in note for note in measured.notes)
 
 
+def test_a_repeating_load_that_changes_once_has_a_wide_but_finite_interval():
+    windows = [(start, start + 100) for start in range(0, 64_000, 1000)]
+    steady = busy_capture(windows, count=64_000)
+    current = steady.current_a.copy()
+    current[30_000:] *= 1.02
+    changed = mean_power(replace(steady, current_a=current))
+    spread = changed.spread.maximum - changed.spread.minimum
+    assert spread < changed.estimate.uncertainty < 10 * spread
+    assert any("varies slowly" in note for note in changed.notes)
+    assert not any("varies slowly" in note for note in mean_power(steady).notes)
+
+
 def test_a_record_of_a_few_samples_has_an_infinite_interval():
     assert math.isinf(mean_power(capture_of(np.full(20, 1e-3), rate_hz=RATE)).estimate.high)
 

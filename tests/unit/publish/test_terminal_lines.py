@@ -53,7 +53,8 @@ def test_a_passed_test_has_no_failure_section() -> None:
 
 
 def test_a_test_without_verdict_tells_whose_fault_it_is() -> None:
-    assert failure_section(BLOCKED)[0] == "blocked: the bench is at fault: no verdict on the DUT"
+    blocked = "blocked: the bench, or what was asked of it, is at fault: no verdict on the DUT"
+    assert failure_section(BLOCKED)[0] == blocked
     assert failure_section(INCONCLUSIVE)[0] == "blocked: the samples can't settle it: no verdict on the DUT"
 
 

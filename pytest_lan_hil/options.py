@@ -1,0 +1,97 @@
+"""What a user can set: options and ini keys of pytest, the environment, and the run options they make.
+
+Loaded in every pytest session, so nothing of the package is imported at the top.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_lan_hil.run.options import RunOptions
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register options and ini keys."""
+    group = parser.getgroup("lan-hil", "hardware-in-the-loop tests")
+    group.addoption(
+        "--board",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="board to test; may be given several times",
+    )
+    group.addoption(
+        "--bench",
+        metavar="NAME|FILE",
+        help="bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached)",
+    )
+    group.addoption(
+        "--hil-output",
+        metavar="DIR",
+        help="folder of run records (else LAN_HIL_OUTPUT, ini hil_output, else .hil)",
+    )
+    group.addoption(
+        "--pushgateway",
+        metavar="URL",
+        help="push metrics there at the end (else LAN_HIL_PUSHGATEWAY, ini hil_pushgateway)",
+    )
+    group.addoption(
+        "--hil-job", metavar="NAME", help="Pushgateway job (else LAN_HIL_JOB, ini hil_job, else lan_hil)"
+    )
+    group.addoption(
+        "--hil-wait",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="how long to wait for a bench that another process holds",
+    )
+    group.addoption(
+        "--hil-dry-run", action="store_true", help="say what would be flashed and measured, touch nothing"
+    )
+    group.addoption("--hil-debug", action="store_true", help="show tracebacks of bench and DUT errors")
+    parser.addini("hil_bench", "bench to use: name or file")
+    parser.addini("hil_output", "folder of run records")
+    parser.addini("hil_pushgateway", "URL of the Pushgateway")
+    parser.addini("hil_job", "Pushgateway job")
+    parser.addini("hil_boards", "further folders of board files", type="paths", default=[])
+    parser.addini("hil_benches", "further folders of bench files", type="paths", default=[])
+
+
+def run_options(config: pytest.Config) -> RunOptions:
+    """What was asked of this session: command line before environment before ini file."""
+    from pytest_lan_hil.run.options import RunOptions
+
+    return RunOptions(
+        rootdir=config.rootpath,
+        boards=tuple(dict.fromkeys(config.getoption("board"))),
+        bench=_setting(config, "bench", "bench"),
+        output=_output(config),
+        board_folders=tuple(config.getini("hil_boards")),
+        bench_folders=tuple(config.getini("hil_benches")),
+        pushgateway=_setting(config, "pushgateway", "pushgateway"),
+        job=_setting(config, "hil_job", "job") or "lan_hil",
+        wait_s=config.getoption("hil_wait"),
+    )
+
+
+def _given(config: pytest.Config, option: str, name: str) -> str | None:
+    """Command line, then environment."""
+    return config.getoption(option) or os.environ.get(f"LAN_HIL_{name.upper()}")
+
+
+def _setting(config: pytest.Config, option: str, name: str) -> str | None:
+    """Command line, then environment, then ini file."""
+    return _given(config, option, name) or config.getini(f"hil_{name}") or None
+
+
+def _output(config: pytest.Config) -> Path:
+    """Folder of run records; an ini file's is relative to the root directory."""
+    given = _given(config, "hil_output", "output")
+    if given:
+        return config.invocation_params.dir / given
+    return config.rootpath / (config.getini("hil_output") or ".hil")

@@ -1,0 +1,139 @@
+"""The DUT behind a console and a probe: commands, identity, silence, stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dut_elf
+import pytest
+from fake_bench import Clock, Port, Probe
+
+from pytest_lan_hil.dut.console import Console
+from pytest_lan_hil.dut.dut import Dut
+from pytest_lan_hil.dut.image import FirmwareImage, load_image
+from pytest_lan_hil.model.errors import (
+    ConsoleError,
+    DutFault,
+    DutProtocolError,
+    DutTimeout,
+    IdentityError,
+    ImageError,
+)
+
+BUILD = (
+    b"BID1"
+    + (1).to_bytes(2, "little")
+    + (92).to_bytes(2, "little")
+    + bytes(20)
+    + bytes(32)
+    + b"0.1".ljust(32, b"\0")
+)
+
+
+class Desk:
+    """A DUT with its fake devices."""
+
+    def __init__(self, console: Console, port: Port, probe: Probe) -> None:
+        self.port, self.probe = port, probe
+        anything: Any = probe
+        self.dut = Dut(anything, console)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    port = Port(Clock(), simulated=False)
+    anything: Any = port
+    with Console(anything, "fake") as console:
+        yield Desk(console, port, Probe("fake:1", port, []))
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> FirmwareImage:
+    path = tmp_path / "app.elf"
+    path.write_bytes(dut_elf.firmware(build_id=BUILD).build())
+    return load_image(path)
+
+
+def test_infer_returns_what_the_dut_confirmed(desk: Desk) -> None:
+    result = desk.dut.infer(3, warmups=2)
+    assert (result.count, result.warmups, result.results) == (3, 2, (0.25, 0.75))
+
+
+def test_an_error_of_the_dut_is_a_protocol_error_and_the_next_command_works(desk: Desk) -> None:
+    with pytest.raises(DutProtocolError, match=r"'brew%' with an error: Unknown command: brew"):
+        desk.dut.command("brew")
+    assert desk.dut.name() == "lan fake"
+
+
+def test_after_a_missed_answer_the_dut_is_brought_back_into_step(desk: Desk) -> None:
+    """The answer that came too late is not taken for the next one's."""
+    desk.dut.name()
+    with pytest.raises(DutTimeout, match="within 1 s"):
+        desk.dut.infer(100, timeout_s=1.0)
+    assert desk.dut.name() == "lan fake"
+    assert desk.dut.infer(1).count == 1
+
+
+@pytest.mark.parametrize(
+    ("answered_before", "core", "error"),
+    [
+        (True, "sleeping", DutTimeout),
+        (False, "sleeping", ConsoleError),  # wiring or baud rate: the bench
+        (True, "hardfault", DutFault),
+        (False, "lockup", DutFault),
+    ],
+)
+def test_silence_is_explained_by_the_core(
+    desk: Desk, answered_before: bool, core: str, error: type[Exception]
+) -> None:
+    if answered_before:
+        desk.dut.name()
+    desk.probe.core = core
+    with pytest.raises(error, match=f"core is {core}"):
+        desk.dut.command("die")
+
+
+def test_identity_is_proved_by_flash_and_console(desk: Desk, image: FirmwareImage) -> None:
+    desk.probe.flash(image)
+    assert desk.dut.prove_identity(image) == image.build_id
+
+
+def test_other_bytes_in_flash_are_no_proof(desk: Desk, image: FirmwareImage) -> None:
+    with pytest.raises(IdentityError, match=r"does not hold .*app.elf: its bytes hash to 0000"):
+        desk.dut.prove_identity(image)
+
+
+def test_another_firmware_on_the_console_is_no_proof(desk: Desk, image: FirmwareImage) -> None:
+    desk.probe.flash(image)
+    desk.port.build = "git=ff,image=ff,version=9"
+    with pytest.raises(IdentityError, match="it says git=ff,image=ff,version=9") as caught:
+        desk.dut.prove_identity(image)
+    assert "belong to the same board" in caught.value.fix
+
+
+def test_an_image_without_identity_is_proved_by_flash_alone(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "plain.elf"
+    path.write_bytes(dut_elf.firmware().build())
+    plain = load_image(path)
+    desk.probe.flash(plain)
+    assert desk.dut.prove_identity(plain) == ""
+
+
+def test_stack_high_water_counts_from_the_first_word_that_was_painted_over(
+    desk: Desk, image: FirmwareImage
+) -> None:
+    with pytest.raises(ImageError, match="does not say where it is"):
+        desk.dut.stack_high_water()
+    desk.dut.image = image
+    assert desk.dut.stack_high_water() == 1024
+
+
+def test_a_bench_without_console_says_what_to_add(desk: Desk) -> None:
+    anything: Any = desk.probe
+    mute = Dut(anything, None)
+    mute.reset()
+    with pytest.raises(ConsoleError, match="this bench has no console") as caught:
+        mute.name()
+    assert "console = " in caught.value.fix
