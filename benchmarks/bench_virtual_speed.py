@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.own_state import own_state
 from benchmarks.table import Row
 from pytest_lan_hil.config import SearchPath, load_bench, load_board, wire
+from pytest_lan_hil.run.bench import OpenBench
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.recording import record
 
 BUSY_INFERENCES = 2000
-LISTEN_S = 40
+LISTEN_S = 20
+ROUNDS = 3
 
 
 def run() -> list[Row]:
     root = Path(__file__).resolve().parent.parent
     search = SearchPath.default(root, ())
     board, bench = load_board("nrf52840", search), load_bench("virtual", search)
-    with tempfile.TemporaryDirectory() as state:
-        os.environ["LAN_HIL_VIRTUAL_STATE"] = state
+    with own_state():
         board_run = BoardRun(board, bench, wire(bench, board), wait_s=60)
         try:
             board_run.prepare(None)
-            bench_open = board_run.open()
-            dut = bench_open.dut
+            opened = board_run.open()
+            dut = opened.dut
             dut.infer(10)  # compile and decode before the clock starts
             dut.command("lnn pace 0")
-            busy, busy_capture = _ratio(bench_open, lambda: dut.infer(BUSY_INFERENCES))
+            busy, busy_s = _best(opened, lambda: dut.infer(BUSY_INFERENCES))
             dut.command("lnn pace 32")
-            listen, listen_capture = _ratio(bench_open, lambda: dut.run_for(LISTEN_S))
+            listening, listening_s = _best(opened, lambda: dut.run_for(LISTEN_S))
         finally:
             board_run.close(interrupted=False)
+    against = f"wall time, capture included, best of {ROUNDS} of"
     return [
-        Row(
-            "virtual nRF52840, busy all the time", busy, "x", f"wall time, {busy_capture:.1f} virtual s", 2.0
-        ),
-        Row("virtual nRF52840, listening", listen, "x", f"wall time, {listen_capture:.1f} virtual s", 20.0),
+        Row("virtual nRF52840, busy all the time", busy, "x", f"{against} {busy_s:.1f} virtual s", 2.0),
+        Row("virtual nRF52840, listening", listening, "x", f"{against} {listening_s:.1f} virtual s", 20.0),
     ]
 
 
-def _ratio(bench_open, work) -> tuple[float, float]:
-    wall = time.perf_counter()
-    with record(bench_open) as recording:
-        work()
-    wall = time.perf_counter() - wall
-    return recording.capture.duration_s / wall, recording.capture.duration_s
+def _best(opened: OpenBench, work: Callable[[], object]) -> tuple[float, float]:
+    """Virtual seconds per wall second of the best round, and the virtual seconds of a round."""
+    ratios = []
+    duration_s = 0.0
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        with record(opened) as recording:
+            work()
+        wall_s = time.perf_counter() - start
+        duration_s = recording.capture.duration_s
+        ratios.append(duration_s / wall_s)
+    return max(ratios), duration_s

@@ -94,7 +94,7 @@ class Board(Description):
     marker_pins: Mapping[MarkerName, Pin] = Field(default_factory=dict, examples=[{"inference": "P0.13"}])
     """Marker line to the pin that the firmware raises."""
     target_table: Targets = Field(default_factory=_no_targets, alias="targets")  # type: ignore[valid-type]
-    """Budgets that hold for every test on this board."""
+    """Limits that a budget marker without one of its own takes on this board."""
     flash: MemoryRange | None = None
     """Flash, as the data sheet's memory map has it."""
     ram: MemoryRange | None = None

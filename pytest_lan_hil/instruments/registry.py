@@ -21,7 +21,7 @@ from pytest_lan_hil.instruments.base import PowerAnalyzer
 from pytest_lan_hil.model.errors import InputError
 
 GROUP = "pytest_lan_hil.instruments"
-_SHIPPED = {"joulescope": ("pytest_lan_hil.instruments.joulescope", "open_joulescope")}
+_SHIPPED = {"joulescope": ("pytest_lan_hil.instruments.joulescope_open", "open_joulescope")}
 
 
 @dataclass(frozen=True, slots=True)

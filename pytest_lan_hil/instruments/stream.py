@@ -3,56 +3,71 @@
 A message is a dict with `sample_id` (counted at `sample_rate`, whatever the signal), `decimate_factor` and
 `data`: float32 samples, or packed bits for a digital input. A jump of `sample_id` means that samples were
 dropped; they become a gap, never zero. Nothing here knows the device or the driver.
+
+A minute of current, voltage and two marker lines is half a gigabyte, so a signal is never held twice: it
+grows in one block, of which the capture is a view; only what is longer is put together from several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.model.capture import Gap, MarkerLine
+from pytest_lan_hil.instruments.memory import Blocks
+from pytest_lan_hil.model.capture import MarkerLine
 from pytest_lan_hil.model.errors import InstrumentError
 
 Span = tuple[int, int]
 
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Consecutive samples of one signal; `start` and `stop` in counts of the sample clock."""
-
-    start: int
-    stop: int
-    data: NDArray[Any]
+_PIECE = 1 << 16
+# What is missing for longer than this is not dropped samples, and would only fill the memory.
+_LONGEST_GAP_S = 60
 
 
-class SignalLog:
-    """Everything one signal delivered during a capture, kept as it came (one array per message)."""
+class SignalLog(ABC):
+    """Everything one signal delivered during a capture.
 
-    def __init__(self, name: str, *, bits_per_item: int) -> None:
+    Args:
+        name: What it is called in messages to the user.
+
+    Attributes:
+        clock_hz: Rate of the sample clock; 0 until the first message.
+        decimation: Counts of the sample clock per sample.
+        start, stop: From the first sample to the end of the last, in counts of the sample clock.
+        lost: Spans between them that no message covers, in counts of the sample clock.
+    """
+
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.chunks: list[Chunk] = []
         self.clock_hz = 0
-        self.decimation = 0
-        self._bits_per_item = bits_per_item
+        self.decimation = 1
+        self.start = 0
+        self.lost: list[Span] = []
+        self._count = 0
+        self._last_id = 0
 
     @property
     def stop(self) -> int:
         """Where the signal has got to, in counts of the sample clock."""
-        return self.chunks[-1].stop if self.chunks else 0
+        return self.start + self._count * self.decimation
+
+    @property
+    def has_samples(self) -> bool:
+        """True once something has arrived."""
+        return self._count > 0
 
     def add(self, message: Mapping[str, Any]) -> None:
-        """Keep one message.
+        """Take one message in.
 
         Raises:
             InstrumentError: The signal changed its sample rate, or its sample ids run backwards.
         """
-        data = np.asarray(message["data"])
         rate, decimation = int(message["sample_rate"]), int(message["decimate_factor"])
-        if not self.chunks:
+        if not self.clock_hz:
             self.clock_hz, self.decimation = rate, decimation
         elif (rate, decimation) != (self.clock_hz, self.decimation):
             raise InstrumentError(
@@ -60,121 +75,122 @@ class SignalLog:
                 f" {rate} Hz / {decimation} while recording",
                 fix="close other programs that use the Joulescope, then record again",
             )
+        data = message["data"]
         if not len(data):
             return
-        start = int(message["sample_id"])
-        stop = start + len(data) * self._bits_per_item * decimation
-        if self.chunks:
-            last = self.chunks[-1]
-            if start < last.start:
-                raise InstrumentError(
-                    f"the sample ids of {self.name} went back from {last.start} to {start}",
-                    fix="the Joulescope restarted while recording: check its USB cable and power",
-                )
-            if start < last.stop:
-                # The last byte of packed bits may hold fewer than eight samples: the next id tells.
-                self.chunks[-1] = Chunk(last.start, start, last.data)
-        self.chunks.append(Chunk(start, stop, data))
+        first_id = int(message["sample_id"])
+        if not self._count:
+            self.start = first_id
+        elif first_id < self._last_id:
+            raise InstrumentError(
+                f"the sample ids of {self.name} went back from {self._last_id} to {first_id}",
+                fix="the Joulescope restarted while recording: check its USB cable and power",
+            )
+        self._last_id = first_id
+        at = self.index(first_id)
+        if first_id - self.stop > _LONGEST_GAP_S * rate:
+            raise InstrumentError(
+                f"the sample ids of {self.name} jumped from {self.stop} to {first_id}:"
+                f" {(first_id - self.stop) / rate:.0f} s are missing",
+                fix="check the Joulescope's USB cable and power, and that this computer did not sleep",
+            )
+        if at > self._count:
+            self.lost.append((self.stop, first_id))
+            self._fill(at)
+        # Before `_count` where the last byte of packed bits held fewer than eight samples: the next id tells.
+        self._count = at
+        self._append(np.asarray(data))
 
-    def lost(self, start: int, stop: int) -> list[Span]:
-        """Spans between `start` and `stop` that no message covers."""
-        spans = []
-        at = start
-        for chunk in self.chunks:
-            if chunk.start > at:
-                spans.append((at, min(chunk.start, stop)))
-            at = max(at, chunk.stop)
-            if at >= stop:
-                break
-        if at < stop:
-            spans.append((at, stop))
-        return [(a, b) for a, b in spans if b > a]
+    def index(self, at: int) -> int:
+        """The number of the sample that is taken at count `at` of the sample clock."""
+        return (at - self.start) // self.decimation
 
+    @abstractmethod
+    def _fill(self, until: int) -> None:
+        """Put what stands for lost samples up to sample `until`."""
 
-def common_span(logs: Sequence[SignalLog]) -> Span:
-    """From the first sample that every signal has to the last, on whole samples of the slowest signal."""
-    if not all(log.chunks for log in logs):
-        return 0, 0
-    step = max(log.decimation for log in logs)
-    start = -(-max(log.chunks[0].start for log in logs) // step) * step
-    stop = min(log.stop for log in logs) // step * step
-    return start, max(start, stop)
+    @abstractmethod
+    def _append(self, data: NDArray[Any]) -> None:
+        """Put the message's samples behind sample `_count`, and count them."""
 
 
-def samples_between(log: SignalLog, start: int, stop: int) -> NDArray[np.float32]:
-    """The samples of an analog signal, NaN where none came. One copy, made here."""
-    step = log.decimation
-    out = np.empty((stop - start) // step, np.float32)
-    at = 0
-    for chunk in log.chunks:
-        first = (chunk.start - start) // step
-        skip = max(0, -first)
-        first = max(first, at)
-        last = min((chunk.stop - start) // step, len(out))
-        if last <= first:
-            continue
-        out[at:first] = np.nan
-        out[first:last] = chunk.data[skip : skip + last - first]
-        at = last
-    out[at:] = np.nan
-    return out
+class AnalogLog(SignalLog):
+    """Current or voltage: float32, NaN where samples were lost."""
+
+    def __init__(self, name: str, memory: Blocks) -> None:
+        super().__init__(name)
+        self._memory = memory
+        self._blocks: list[NDArray[np.float32]] = []
+
+    def _fill(self, until: int) -> None:
+        nothing = np.full(_PIECE, np.nan, np.float32)
+        while self._count < until:
+            self._append(nothing[: until - self._count])
+
+    def _append(self, data: NDArray[Any]) -> None:
+        while len(data):
+            block, at = divmod(self._count, self._memory.samples)
+            if block == len(self._blocks):
+                self._blocks.append(self._memory.lend())
+            part = data[: self._memory.samples - at]
+            self._blocks[block][at : at + len(part)] = part
+            self._count += len(part)
+            data = data[len(part) :]
+
+    def take(self, span: Span) -> NDArray[np.float32]:
+        """The samples of a span that lies within `start` and `stop`; the log lets go of them."""
+        first, last = self.index(span[0]), self.index(span[1])
+        blocks, self._blocks = self._blocks, []
+        if first == last:
+            return np.empty(0, np.float32)
+        size = self._memory.samples
+        begin = first // size * size
+        if last <= begin + size:
+            return blocks[begin // size][first - begin : last - begin]
+        out = np.empty(last - first, np.float32)
+        blocks.reverse()
+        for at in range(0, last, size):
+            block = blocks.pop()
+            low, high = max(first, at), min(last, at + size)
+            if high > low:
+                out[low - first : high - first] = block[low - at : high - at]
+        return out
 
 
-def line_between(log: SignalLog, start: int, stop: int) -> MarkerLine:
-    """The record of a digital input; where none came, it keeps the level it had before."""
-    step = log.decimation
-    count = (stop - start) // step
-    # One spare byte takes the carry of a chunk that does not start on a byte.
-    bits = np.zeros((count + 7) // 8 + 1, np.uint8)
-    at, level = 0, 0
-    for chunk in log.chunks:
-        first, last = (chunk.start - start) // step, min((chunk.stop - start) // step, count)
-        if last <= max(first, at):
-            continue
-        data = chunk.data
-        if first < 0:
-            data = np.packbits(np.unpackbits(data, bitorder="little")[-first:], bitorder="little")
-            first = 0
-        if level and first > at:
-            _place(bits, at, np.full((first - at + 7) // 8, 0xFF, np.uint8), first - at)
-        _place(bits, first, data, last - first)
-        at = last
-        level = int(bits[(last - 1) // 8] >> ((last - 1) % 8)) & 1
-    if level and count > at:
-        _place(bits, at, np.full((count - at + 7) // 8, 0xFF, np.uint8), count - at)
-    return MarkerLine(bits[:-1], count, log.clock_hz / step)
+class LineLog(SignalLog):
+    """A digital input: packed bits; where samples were lost it keeps the level it had before."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._bits = bytearray()
 
-def _place(bits: NDArray[np.uint8], at: int, data: NDArray[np.uint8], count: int) -> None:
-    """OR `count` packed bits into `bits`, which is zero from bit `at` on."""
-    used = (count + 7) // 8
-    source = data[:used]
-    if count % 8:
-        source = source.copy()
-        source[-1] &= (1 << (count % 8)) - 1
-    byte, shift = divmod(at, 8)
-    bits[byte : byte + used] |= source << shift
-    if shift:
-        bits[byte + 1 : byte + 1 + used] |= source >> (8 - shift)
+    def _fill(self, until: int) -> None:
+        last = self._count - 1
+        level = self._bits[last // 8] >> (last % 8) & 1
+        self._append(np.full((until - self._count + 7) // 8, 0xFF * level, np.uint8))
 
+    def _append(self, data: NDArray[Any]) -> None:
+        byte, shift = divmod(self._count, 8)
+        self._count += 8 * len(data)
+        if shift:
+            # One more byte takes the carry of a message that does not start on a byte.
+            carried = np.zeros(len(data) + 1, np.uint8)
+            carried[:-1] = data << shift
+            carried[1:] |= data >> (8 - shift)
+            carried[0] |= self._bits[byte] & ((1 << shift) - 1)
+            data = carried
+        self._bits[byte:] = data.tobytes()
 
-def gaps_of(spans: Sequence[Span], start: int, step: int, total: int) -> tuple[Gap, ...]:
-    """Spans of the sample clock as gaps in samples of the current: united, rising, disjoint."""
-    gaps: list[Gap] = []
-    for first, last in sorted(spans):
-        low, high = max(0, (first - start) // step), min(total, -(-(last - start) // step))
-        if high <= low:
-            continue
-        if gaps and low <= gaps[-1].stop:
-            gaps[-1] = Gap(gaps[-1].start, max(high, gaps[-1].stop))
-        else:
-            gaps.append(Gap(low, high))
-    return tuple(gaps)
-
-
-def nan_spans(samples: NDArray[np.float32]) -> list[Span]:
-    """Runs of NaN, which is how the JS110's driver marks samples that never arrived."""
-    if not len(samples) or not np.isnan(samples.min()):
-        return []
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], np.isnan(samples), [False]))))
-    return [(int(a), int(b)) for a, b in zip(edges[0::2], edges[1::2], strict=True)]
+    def take(self, span: Span) -> MarkerLine:
+        """The line in a span that lies within `start` and `stop`; the log lets go of it."""
+        first, last = self.index(span[0]), self.index(span[1])
+        bits = np.frombuffer(self._bits, np.uint8)
+        self._bits = bytearray()
+        byte, shift = divmod(first, 8)
+        used = (last - first + 7) // 8
+        shifted = bits[byte : byte + used]
+        if shift:
+            after = bits[byte + 1 : byte + 1 + used]
+            shifted = shifted >> np.uint8(shift)
+            shifted[: len(after)] |= after << np.uint8(8 - shift)
+        return MarkerLine(shifted, last - first, self.clock_hz / self.decimation)

@@ -213,6 +213,10 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]  # pyOCD is untyped
         self._wire = Wire(board.advance, board.tick_hz)
         if self._frequency_hz is not None:
             self._wire.set_clock(self._frequency_hz)
+        options = self.session.options if self.session is not None else None
+        if options is not None and not options.is_set("reset.post_delay"):
+            # pyOCD would sleep 0.1 s of the host's time after each reset, in which no virtual time passes.
+            options.set("reset.post_delay", 0.0)
 
     def close(self) -> None:
         """Let the board go; it stays as it is for as long as somebody else of this process holds it."""

@@ -260,6 +260,16 @@ def test_calls_fail_as_those_of_the_real_driver_do():
     driver.close(driver.path)
 
 
+@pytest.mark.parametrize(("mode", "kept"), [(None, 1_000_000), ("defaults", 1_000_000), ("restore", 77)])
+def test_opening_sets_the_defaults_unless_it_restores(mode, kept):
+    driver = driver_on(FakeBoard())
+    driver.open(driver.path)
+    driver.publish(f"{driver.path}/s/stats/scnt", 77)
+    driver.close(driver.path)
+    driver.open(driver.path, mode)
+    assert driver.query(f"{driver.path}/s/stats/scnt") == kept
+
+
 def test_retained_values_are_told_to_a_new_subscriber_that_asks():
     driver = driver_on(FakeBoard())
     told = {}

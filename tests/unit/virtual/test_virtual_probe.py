@@ -250,3 +250,16 @@ def test_only_swd_is_spoken(probe: VirtualProbe) -> None:
         probe.connect(DebugProbe.Protocol.JTAG)
     with pytest.raises(exceptions.ProbeError, match="0 Hz"):
         probe.set_clock(0)
+
+
+@pytest.mark.parametrize(("asked", "used"), [(None, 0.0), (0.3, 0.3)])
+def test_a_reset_costs_no_host_time_unless_that_was_asked_for(
+    fake: FakeBoard, asked: float | None, used: float
+) -> None:
+    options = {"no_config": True} | ({} if asked is None else {"reset.post_delay": asked})
+    session = Session(VirtualProbe("nrf52840"), auto_open=False, options=options)
+    session.probe.open()
+    try:
+        assert session.options.get("reset.post_delay") == used
+    finally:
+        session.probe.close()

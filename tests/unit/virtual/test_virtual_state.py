@@ -1,4 +1,4 @@
-"""State files: atomic, locked by process, loud when damaged. Faults: parsed, or refused with the right form."""
+"""State files: atomic, locked by process, loud when damaged. Faults: parsed, or refused with a form."""
 
 from __future__ import annotations
 

@@ -1,14 +1,21 @@
-"""Error limits of the Joulescope models.
+"""What is known of the Joulescope models: their digital inputs and their error limits.
 
-Confirmed: the ranges (pyjoulescope_ui, widgets/js220_cal; joulescope_driver, js110_usb.c) and the JS220's
-10 A range, +-0.25 % +-1.5 mA (its maker in pyjoulescope_ui issue 182). Every other figure here is
-UNCONFIRMED: the tables of the user's guides could not be read. They are chosen wide, and each capture's identity
-says so. Whoever has the guide at hand: replace the figure and its mark.
+Confirmed: the inputs (pyjoulescope_driver, record.py), the ranges (pyjoulescope_ui, widgets/js220_cal;
+joulescope_driver, js110_usb.c) and the JS220's 10 A range, +-0.25 % +-1.5 mA (its maker in pyjoulescope_ui
+issue 182). Every other figure here is UNCONFIRMED: the tables of the user's guides could not be read. They
+are chosen wide, and each capture's identity says so. Whoever has the guide at hand: replace the figure and
+its mark.
 """
 
 from __future__ import annotations
 
 from pytest_lan_hil.model.capture import Accuracy, CurrentRange
+
+#: Model to its inputs: name in a bench file to number in the driver's topics.
+INPUTS: dict[str, dict[str, int]] = {
+    "js220": {"gpi0": 0, "gpi1": 1, "gpi2": 2, "gpi3": 3, "trigger": 7},
+    "js110": {"gpi0": 0, "gpi1": 1},
+}
 
 # Limit, gain, offset. Unconfirmed but for the ranges themselves and the last row.
 _JS220 = Accuracy(
@@ -41,7 +48,8 @@ _JS110 = Accuracy(
     ),
 )
 
-MODELS: dict[str, Accuracy] = {"js220": _JS220, "js110": _JS110}
+#: Model to its error limits.
+ACCURACY: dict[str, Accuracy] = {"js220": _JS220, "js110": _JS110}
 
 NOTES = (
     "unconfirmed: the Joulescope's error limits stand for tables of its user's guide that could not be read,"
