@@ -2,8 +2,8 @@
 
     python firmware/model/generate.py            writes firmware/common/{frontend_tables,model}.{c,h}
 
-The sizes come from common/config.h. The weights are Glorot-uniform from a fixed seed: a real network with a real
-cost, which has learned nothing yet. Needs numpy only.
+The sizes come from common/config.h. The weights are Glorot-uniform from a fixed seed: a real network with a
+real cost, which has learned nothing yet. Needs numpy only.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def hz_to_mel(hz: FloatArray | float) -> FloatArray:
 
 
 def mel_filters(bands: int, frame: int, rate: int) -> FloatArray:
-    """Triangular filters, [bands, frame / 2 + 1], linear on the mel axis, peak 1 between their neighbours' centres."""
+    """Triangular filters, [bands, frame / 2 + 1], linear in mel, peak 1 between the neighbours' centres."""
     edges = np.linspace(hz_to_mel(MEL_LOW_HZ), hz_to_mel(MEL_HIGH_HZ), bands + 2)
     mel = hz_to_mel(np.arange(frame // 2 + 1) * rate / frame)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    return np.asarray(np.maximum(0.0, np.minimum((mel - low) / (centre - low), (high - mel) / (high - centre))))
+    return np.asarray(
+        np.maximum(0.0, np.minimum((mel - low) / (centre - low), (high - mel) / (high - centre)))
+    )
 
 
 def glorot(generator: np.random.Generator, outputs: int, inputs: int) -> FloatArray:
@@ -72,7 +74,10 @@ def blocked(matrix: FloatArray) -> FloatArray:
 
 def c_floats(name: str, values: FloatArray) -> str:
     """A C definition; nine digits carry a float exactly."""
-    numbers = [np.format_float_scientific(np.float32(v), precision=8, unique=True, trim="0") + "f" for v in values.ravel()]
+    numbers = [
+        np.format_float_scientific(np.float32(v), precision=8, unique=True, trim="0") + "f"
+        for v in values.ravel()
+    ]
     rows = [", ".join(numbers[i : i + 8]) for i in range(0, len(numbers), 8)]
     return f"const float {name}[{len(numbers)}] = {{\n    " + ",\n    ".join(rows) + ",\n};\n"
 
@@ -95,7 +100,8 @@ def frontend(config: dict[str, int]) -> tuple[str, str]:
     weight = np.concatenate([row[f : f + c] for row, f, c in zip(filters, first, count, strict=True)])
     head = "/* Written by model/generate.py: do not edit. "
     header = (
-        head + "Tables of the audio front end. */\n#ifndef LAN_FRONTEND_TABLES_H\n#define LAN_FRONTEND_TABLES_H\n\n"
+        head + "Tables of the audio front end. */\n"
+        "#ifndef LAN_FRONTEND_TABLES_H\n#define LAN_FRONTEND_TABLES_H\n\n"
         '#include "config.h"\n\n'
         f"_Static_assert(LAN_FRAME == {frame}u && LAN_MELS == {bands}u && LAN_SAMPLE_RATE == {rate}u, "
         '"run model/generate.py");\n\n'
@@ -104,16 +110,21 @@ def frontend(config: dict[str, int]) -> tuple[str, str]:
         "/* cos, sin of -2 pi k / LAN_FRAME for three quarters of a turn */\n"
         f"extern const float lan_twiddle[{len(twiddle)}];\n"
         "/* band b sums lan_mel_count[b] bins from lan_mel_first[b]; weights of all bands in a row */\n"
-        f"extern const unsigned char lan_mel_first[{bands}];\nextern const unsigned char lan_mel_count[{bands}];\n"
+        f"extern const unsigned char lan_mel_first[{bands}];\n"
+        f"extern const unsigned char lan_mel_count[{bands}];\n"
         f"extern const float lan_mel_weight[{len(weight)}];\n\n#endif\n"
     )
-    source = head + f'{MEL_LOW_HZ:g} to {MEL_HIGH_HZ:g} Hz. */\n#include "frontend_tables.h"\n\n' + "\n".join(
-        (
-            c_floats("lan_window", window),
-            c_floats("lan_twiddle", twiddle),
-            c_bytes("lan_mel_first", first),
-            c_bytes("lan_mel_count", count),
-            c_floats("lan_mel_weight", weight),
+    source = (
+        head
+        + f'{MEL_LOW_HZ:g} to {MEL_HIGH_HZ:g} Hz. */\n#include "frontend_tables.h"\n\n'
+        + "\n".join(
+            (
+                c_floats("lan_window", window),
+                c_floats("lan_twiddle", twiddle),
+                c_bytes("lan_mel_first", first),
+                c_bytes("lan_mel_count", count),
+                c_floats("lan_mel_weight", weight),
+            )
         )
     )
     return header, source
@@ -128,15 +139,23 @@ def model(config: dict[str, int]) -> tuple[str, str]:
     header = (
         head + "Parameters of the network. */\n#ifndef LAN_MODEL_H\n#define LAN_MODEL_H\n\n"
         '#include "config.h"\n\n'
-        f"_Static_assert(LAN_MELS == {shape[0]}u && LAN_HIDDEN == {shape[1]}u && LAN_BACKBONE == {shape[2]}u && "
+        f"_Static_assert(LAN_MELS == {shape[0]}u && LAN_HIDDEN == {shape[1]}u && "
+        f"LAN_BACKBONE == {shape[2]}u && "
         f'LAN_CLASSES == {shape[3]}u,\n               "run model/generate.py");\n\n'
         f'#define LAN_MODEL_NAME "{MODEL_NAME}"\n'
         "/* seconds that the time gate counts as 1 */\n"
         f"#define LAN_TIME_UNIT_S {TIME_UNIT_S}f\n\n"
-        "/* weights in blocks of four outputs, [block][input][4]; heads in the order f, g, h */\n" + declared + "\n#endif\n"
+        "/* weights in blocks of four outputs, [block][input][4]; heads in the order f, g, h */\n"
+        + declared
+        + "\n#endif\n"
     )
-    source = head + 'Glorot uniform, untrained. */\n#include "model.h"\n\n' + "\n".join(
-        c_floats(f"lan_{name}", blocked(array) if array.ndim == 2 else array) for name, array in weights.items()
+    source = (
+        head
+        + 'Glorot uniform, untrained. */\n#include "model.h"\n\n'
+        + "\n".join(
+            c_floats(f"lan_{name}", blocked(array) if array.ndim == 2 else array)
+            for name, array in weights.items()
+        )
     )
     return header, source
 

@@ -2,11 +2,11 @@
 
     python tools/stamp.py image.elf --root firmware --parts Makefile,common,...
 
-The tree hash is the one git computes for a tree holding exactly these files and folders, worked out here from the
-files' contents: the same value with or without git, and the same for every commit that leaves the sources alone.
+The tree hash is the one git computes for a tree holding exactly these files and folders, worked out here from
+the files' contents: the same value with or without git, and for every commit that leaves the sources alone.
 Check it by hand, in firmware/: `git ls-tree HEAD Makefile common cortex_m4 nrf52840 tools | git mktree`.
 
-The image hash covers the flash image (all loadable bytes by load address, gaps as 0xFF) with its own field zero.
+The image hash covers the flash image (all loadable bytes by load address, gaps as 0xFF), its own field zero.
 Standard library only.
 """
 
@@ -59,7 +59,7 @@ def load_segments(elf: bytes) -> list[tuple[int, int, int]]:
 
 
 def find_identity(elf: bytes, segments: list[tuple[int, int, int]]) -> int:
-    """File offset of the identity: the one place among the loadable bytes that starts with its magic and head."""
+    """File offset of the identity: the one place in the loadable bytes with its magic and head."""
     head = struct.pack("<IHH", MAGIC, 1, 96)
     hits = []
     for _, offset, size in segments:
