@@ -27,6 +27,8 @@ from pytest_lan_hil.virtual.uart_line import UartLine
 # How long virtual time runs at a stretch before a waiting host looks again: the frame of a USB serial
 # adapter.
 _LOOK_TICKS = TICK_HZ // 1000
+# Looks that are left out at most while the chip sleeps: another thread that writes must not wait long.
+_MOST_LOOKS = 100
 
 
 class Listener(Protocol):
@@ -121,7 +123,7 @@ class VirtualBoard:
                     listener.advanced(now)
 
     def advance_until(self, done: Callable[[], bool], limit_s: float) -> bool:
-        """Let virtual time pass until `done()`, looked at every virtual millisecond.
+        """Let virtual time pass until `done()`, looked at after each virtual millisecond that brings news.
 
         Returns:
             False if `limit_s` virtual seconds passed first.
@@ -130,8 +132,15 @@ class VirtualBoard:
         while not done():
             if self.now >= limit:
                 return False
-            self._advance_to(min(self.now + _LOOK_TICKS, limit))
+            self._advance_to(min(self._next_look(), limit))
         return True
+
+    def _next_look(self) -> int:
+        """The first look, in steps of a virtual millisecond, that may see something new."""
+        with self.lock:
+            now, quiet = self.now, self.chip.quiet_until()
+        looks = _MOST_LOOKS if quiet is None else min(max(-(-(quiet - now) // _LOOK_TICKS), 1), _MOST_LOOKS)
+        return now + looks * _LOOK_TICKS
 
     def attach(self, listener: Listener) -> None:
         """Have somebody follow virtual time."""

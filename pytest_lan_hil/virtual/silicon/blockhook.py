@@ -24,7 +24,9 @@ REASON = 4  # why the hook stopped, see STOP_*
 SETTLED = 5  # 1: the edge into the next block has been charged already, the stop there was handled
 STOP_ADDRESS = 6  # of the block it stopped at
 STOP_SIZE = 7
-PENDING = 8  # 1: an exception is pending but masked; look again after an unmasking instruction
+# Flags of instructions after which to look again: FLAG_UNMASK while an exception is pending but masked,
+# FLAG_PRIVILEGE while memory rights differ by privilege.
+PENDING = 8
 FP_TRAP = 9  # 1: stop before a block that uses floating point (lazy stacking, CPACR)
 FETCH_BIT = 10  # flag that a block needs to be fetched at the present privilege, 0 while the MPU is off
 FP_BUSY = 11  # cycles for which VDIV or VSQRT still holds the unit
@@ -41,9 +43,7 @@ CACHE_SETS = 21
 CACHE_CLOCK = 22
 LAST_LINE = 23  # line that the previous block ended in
 BLOCKS_RUN = 24
-INSN_PC = 25  # careful mode: instruction about to run
-STEPS = 26  # careful mode: instructions left before STOP_STEP, -1 for no limit
-BREAKS = 27  # careful mode: number of breakpoint addresses in BREAK_LIST
+BREAKS = 27  # number of breakpoint addresses in BREAK_LIST
 ACCESS_HIT = 28  # careful mode: 1 after the access hook found something
 INTERRUPT = 29  # exception number of Unicorn's interrupt hook
 EVENT = 30  # the event register (WFE, SEV)
@@ -76,6 +76,7 @@ FLAG_SLEEP = 4
 FLAG_FETCH_PRIVILEGED = 8
 FLAG_FETCH_UNPRIVILEGED = 16
 FLAG_EVENT = 32
+FLAG_PRIVILEGE = 64
 
 STOP_NONE = 0
 STOP_NEW_BLOCK = 1
@@ -85,7 +86,7 @@ STOP_FP = 4
 STOP_FETCH = 5
 STOP_INTERRUPT = 6
 STOP_BREAK = 7
-STOP_STEP = 8
+STOP_ACCESS = 8
 
 _emu_stop = types.ExternalFunction("uc_emu_stop", types.int32(types.voidptr))
 
@@ -180,7 +181,7 @@ def enter_block(s: Any, address: int, size: int) -> int:
     if not settled:
         if p >= 0 and not sequential:
             cycles += s[p + R_TAKEN] + s[r + R_MISALIGNED]
-        if s[PENDING] and p >= 0 and s[p + R_FLAGS] & FLAG_UNMASK:
+        if p >= 0 and s[p + R_FLAGS] & s[PENDING]:
             s[CYCLES] = cycles
             s[SETTLED] = 1
             return STOP_UNMASKED
@@ -188,6 +189,11 @@ def enter_block(s: Any, address: int, size: int) -> int:
         s[CYCLES] = cycles
         s[SETTLED] = 1
         return STOP_DEADLINE
+    for n in range(s[BREAKS]):
+        if address <= s[BREAK_LIST + n] < address + size:
+            s[CYCLES] = cycles
+            s[SETTLED] = 1
+            return STOP_BREAK
     flags = s[r + R_FLAGS]
     if s[FETCH_BIT] and not flags & s[FETCH_BIT]:
         s[CYCLES] = cycles
@@ -197,15 +203,16 @@ def enter_block(s: Any, address: int, size: int) -> int:
         s[CYCLES] = cycles
         s[SETTLED] = 1
         return STOP_FP
-    extra = 0
-    if sequential:
-        extra += _edge(s, p, r)
+    edge = _edge(s, p, r) if sequential else 0
+    extra = edge
     busy = s[FP_BUSY]
-    if s[r + R_FP_OFFSET] >= 0:
-        extra += max(0, busy - s[r + R_FP_OFFSET])
+    offset = s[r + R_FP_OFFSET]
+    if offset >= 0:
+        # The edge changes the first instruction's cycles: they pass before another one, not before itself.
+        extra += max(0, busy - (offset + edge if offset else 0))
         s[FP_BUSY] = s[r + R_FP_BUSY]
     elif busy > 0:
-        s[FP_BUSY] = max(0, busy - s[r + R_COST])
+        s[FP_BUSY] = max(0, busy - s[r + R_COST] - edge)
     if s[FLASH_MODE] and s[FLASH_BASE] <= address < s[FLASH_END]:
         extra += _flash_cycles(s, address, size, sequential)
     s[BLOCK_BASE] = cycles + extra
@@ -230,25 +237,11 @@ def _block(uc: Any, address: int, size: int, data: Any) -> None:
 
 def _instruction(uc: Any, address: int, size: int, data: Any) -> None:  # noqa: ARG001 - Unicorn's signature
     s = carray(data, (SCALARS,), types.int64)
-    address = types.int64(address)
+    if s[REASON] == STOP_NONE and s[ACCESS_HIT] != 0:
+        s[REASON] = STOP_ACCESS
+        s[STOP_ADDRESS] = types.int64(address)
     if s[REASON] != STOP_NONE:
         _emu_stop(uc)
-        return
-    reason = STOP_NONE
-    for n in range(s[BREAKS]):
-        if s[BREAK_LIST + n] == address:
-            reason = STOP_BREAK
-    if reason == STOP_NONE:
-        if s[STEPS] == 0 or s[ACCESS_HIT] != 0:
-            reason = STOP_STEP
-        elif s[STEPS] > 0:
-            s[STEPS] -= 1
-    if reason != STOP_NONE:
-        s[REASON] = reason
-        s[STOP_ADDRESS] = address
-        _emu_stop(uc)
-        return
-    s[INSN_PC] = address
 
 
 def _interrupt(uc: Any, number: int, data: Any) -> None:

@@ -58,7 +58,6 @@ class BlockTable:
         self._pages: dict[int, set[int]] = {}
         s = self.state
         s[h.BLOCK] = -1
-        s[h.STEPS] = -1
         s[h.FLASH_BASE], s[h.FLASH_END] = flash.base, flash.base + flash.size
         s[h.CACHE_WAYS], s[h.CACHE_SETS] = flash.ways, flash.sets
         self.cache_off()
@@ -95,6 +94,10 @@ class BlockTable:
         """The block that the core is in; None after a jump that no branch made."""
         block = int(self.state[h.BLOCK])
         return self._timings[block] if block >= 0 else None
+
+    def at(self, address: int) -> BlockTiming:
+        """The block at an address. Raises KeyError if it was never met."""
+        return self._timings[self._index[address]]
 
     def add(
         self,

@@ -144,7 +144,7 @@ class Bus:
     def memory_at(self, address: int) -> Memory | None:
         """The memory that holds `address`."""
         for memory in self.memories:
-            if memory.base <= address < memory.end:
+            if 0 <= address - memory.base < memory.size:
                 return memory
         return None
 

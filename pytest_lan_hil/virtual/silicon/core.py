@@ -5,8 +5,10 @@ cycles, and this module decides what happens between two runs. Peripherals see t
 interrupts and events that fall due while a block runs are taken at its end.
 
 What is not modelled: bit-banding, trapping of unaligned accesses and divisions by zero (asking for it is an
-error that says so), faults of unaligned LDM and LDRD, imprecise bus faults other than of stores to flash and
-of unprivileged code on the private peripheral bus, SysTick and DWT.CYCCNT while the core sleeps.
+error that says so), faults of unaligned LDM and LDRD, stops inside an IT block (the debugger's step takes it
+whole, a breakpoint in it stops before it, a switched off floating-point unit faults at its IT), imprecise bus
+faults other than of stores to flash and of unprivileged code on the private peripheral bus, SysTick and
+DWT.CYCCNT while the core sleeps.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from pytest_lan_hil.virtual.silicon.bus import Bus
 from pytest_lan_hil.virtual.silicon.coreclock import CoreClock
 from pytest_lan_hil.virtual.silicon.coresight import Dwt, Fpb, Itm, RomTable
 from pytest_lan_hil.virtual.silicon.debugunit import DebugControl
-from pytest_lan_hil.virtual.silicon.engine import Engine
+from pytest_lan_hil.virtual.silicon.engine import CoreRegisters, Ending, Engine
 from pytest_lan_hil.virtual.silicon.exceptions import ExceptionUnit
 from pytest_lan_hil.virtual.silicon.mpu import Mpu
 from pytest_lan_hil.virtual.silicon.nvic import Nvic
@@ -93,7 +95,7 @@ class Core:
         self._stopping = False
         self._sleep: str | None = None  # "wfi" or "wfe"
         self._core_reset_asked = False
-        self._points: tuple[list[int], list[tuple[int, int, int]] | None] = ([], None)
+        self._watched: list[tuple[int, int, int]] = []
         self._nvic = Nvic(irq_count, priority_bits)
         self._mpu = Mpu()
         self._systick = SysTick(self._clock.cycles, lambda: self._nvic.pend(n.SYSTICK))
@@ -116,6 +118,7 @@ class Core:
             timeline,
             self._blocks,
             self._clock,
+            registers=CoreRegisters(lambda number: self._engine.get(number)),
             pc=lambda: self.pc,
             privileged=lambda: self._exceptions.privileged,
         )
@@ -191,6 +194,12 @@ class Core:
     def sleeping(self) -> bool:
         """In WFI or WFE."""
         return self._sleep is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Asleep with nothing pending: only what happens outside of the core can wake it."""
+        event = self._sleep == "wfe" and (self._state[h.EVENT] or self._nvic.event)
+        return self.sleeping and not event and self._nvic.best(self._exceptions.hidden()) is None
 
     @property
     def halted(self) -> bool:
@@ -294,43 +303,53 @@ class Core:
         self._timeline.advance_to(limit if due is None else min(due, limit))
 
     def _take_exception(self) -> bool:
+        exceptions = self._exceptions
         if self._accesses.imprecise_fault:
             self._accesses.imprecise_fault = False
-            self._exceptions.fault(n.BUS_FAULT, s.IMPRECISERR)
-            return True
-        self._exceptions.read_masks()
-        exception = self._nvic.next_exception(self._exceptions.hidden())
-        if exception is None:
-            return False
-        self._exceptions.take(exception)
+            with self._clock.running():
+                exceptions.fault(n.BUS_FAULT, s.IMPRECISERR)
+        else:
+            exceptions.read_masks()
+            exception = self._nvic.next_exception(exceptions.hidden())
+            if exception is None:
+                return False
+            with self._clock.running():
+                exceptions.take(exception)
+        self._end_step()  # entering a handler is a step (C1.5.2)
         return True
+
+    def _end_step(self) -> None:
+        if self.debug.stepping and not self.debug.halted:
+            self.debug.halt(d.HALTED)
 
     def _run(self, deadline: int) -> None:
         """Run code until something ends that, at the latest at `deadline` or the next event."""
         if self._exceptions.invalid_state:
-            self._exceptions.fault(n.USAGE_FAULT, s.INVSTATE)
+            with self._clock.running():
+                self._exceptions.fault(n.USAGE_FAULT, s.INVSTATE)
             return
-        due = self._timeline.next_at()
-        self._clock.set_deadline(
-            deadline if due is None else min(due, deadline), at_most=self._systick.cycles_to_zero()
-        )
+        self._clock.set_deadline(deadline, at_most=self._systick.cycles_to_zero())
         self._prepare()
+        stepping = self.debug.stepping
+        before = self._exceptions.entries + int(self._state[h.BLOCKS_RUN])
         with self._clock.running():
-            ending, refused = self._engine.run(self.pc)
-        debug = self.debug
-        debug.retired = True
-        self._accesses.leave_stores()
-        self._settlement.settle(ending, refused)
-        self._systick.update()
-        if debug.stepping and self._state[h.STEPS] == 0 and not debug.halted:
-            debug.halt(d.HALTED)
-            self._attention()
+            if stepping:
+                self._state[h.DEADLINE] = int(self._state[h.CYCLES]) + 1
+            ending, refused = (self._engine.run_one if stepping else self._engine.run)(self.pc)
+            self.debug.retired = True
+            self._accesses.leave_stores()
+            self._settlement.settle(ending, refused)
+            if stepping and ending is Ending.QUIET:
+                self._settlement.account()
+            self._systick.update()
+        if self._exceptions.entries + int(self._state[h.BLOCKS_RUN]) != before:
+            self._end_step()
 
     def _prepare(self) -> None:
         """What the hook must know for the next run."""
         state, exceptions = self._state, self._exceptions
         waiting = self._nvic.best(exceptions.hidden()) is not None
-        state[h.PENDING] = int(waiting or self._mpu.by_privilege)
+        state[h.PENDING] = waiting * h.FLAG_UNMASK | self._mpu.by_privilege * h.FLAG_PRIVILEGE
         privileged = exceptions.privileged
         lazy = bool(self._scs.fpccr & s.LSPACT)
         state[h.FP_TRAP] = int(lazy or not self._scs.fp_allowed(privileged=privileged))
@@ -338,18 +357,21 @@ class Core:
         self._apply_points()
 
     def _apply_points(self) -> None:
-        """Look at every instruction while breakpoints, watchpoints or a single step ask for it."""
-        state, stepping = self._state, self.debug.stepping
-        state[h.STEPS] = 1 if stepping else -1
-        state[h.ACCESS_HIT] = 0
-        breaks = [*self._fpb.breakpoints(), *self._dwt.breakpoints()]
-        watched = self._dwt.watchpoints() if self.debug.enabled else []
-        points = (breaks, watched if stepping or breaks or watched else None)
-        if points != self._points:
-            self._points = points
-            state[h.BREAKS] = len(breaks)
-            state[h.BREAK_LIST : h.BREAK_LIST + len(breaks)] = breaks
-            self._engine.set_careful(points[1])
+        """Breakpoints are the block hook's; watchpoints make the engine look at every instruction."""
+        state = self._state
+        breaks = self._fpb.breakpoints()
+        watched: list[tuple[int, int, int]] = []
+        if self.debug.enabled:
+            breaks += self._dwt.breakpoints()
+            watched = self._dwt.watchpoints()
+        if self.debug.stepping:
+            breaks = [at for at in breaks if at == self.pc]
+        state[h.BREAKS] = len(breaks)
+        state[h.BREAK_LIST : h.BREAK_LIST + len(breaks)] = breaks
+        self._settlement.breakpoints = breaks
+        if watched != self._watched:
+            self._watched = watched
+            self._engine.set_careful(watched or None)
 
     # -- sleep -------------------------------------------------------------------------------------------
 
@@ -367,8 +389,7 @@ class Core:
         self._exceptions.read_masks()
         if self._sleep == "wfi":
             return self._nvic.wakes(hidden)
-        if self._state[h.EVENT] or (self._scs.scr & s.SEVONPEND and self._nvic.pending & ~hidden):
-            self._state[h.EVENT] = 0
+        if self._exceptions.take_event():
             return True
         return self._nvic.next_exception(hidden) is not None
 

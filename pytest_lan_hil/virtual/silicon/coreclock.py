@@ -37,6 +37,7 @@ class CoreClock:
         self._state = state
         self._offset = 0  # tick of cycle 0
         self._running = False
+        self._limit = 0  # cycle at which the present run ends, whatever is scheduled
         self.access_cycle: int | None = None
         self.stalled_until = 0
         timeline.notify_sooner(self._event_scheduled)
@@ -56,17 +57,37 @@ class CoreClock:
         return -((self._offset - tick) // self._ticks_per_cycle)
 
     def set_deadline(self, tick: int, *, at_most: int | None) -> None:
-        """Have the next run stop at `tick`, and after `at_most` cycles if given; it runs a cycle at least."""
+        """Have the next run stop at `tick`, at the next event, and after `at_most` cycles if given.
+
+        It runs a cycle at least.
+        """
         cycle = int(self._state[h.CYCLES])
-        self._offset = self._timeline.now - cycle * self._ticks_per_cycle
+        self._meet_timeline()
         limit = self.cycle_at(tick)
         if at_most is not None:
             limit = min(limit, cycle + at_most)
-        self._state[h.DEADLINE] = max(limit, cycle + 1)
+        self._limit = max(limit, cycle + 1)
+        self._state[h.DEADLINE] = max(self._next_stop(), cycle + 1)
+
+    def _next_stop(self) -> int:
+        due = self._timeline.next_at()
+        return self._limit if due is None else min(self._limit, self.cycle_at(due))
+
+    def events_ran(self) -> None:
+        """What was due has happened in the middle of a block: the core need not stop for it any more.
+
+        An event that concerns the core has asked for its attention.
+        """
+        if self._state[h.DEADLINE] != _AT_ONCE:
+            self._state[h.DEADLINE] = self._next_stop()
+
+    def _meet_timeline(self) -> None:
+        self._offset = self._timeline.now - int(self._state[h.CYCLES]) * self._ticks_per_cycle
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """For the duration of the block the timeline follows the core."""
+        """The timeline follows the core: code runs, or an exception is entered, which takes cycles too."""
+        self._meet_timeline()
         self._running = True
         self._timeline.follow(self.tick)
         try:

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_lan_hil.virtual.silicon.decode import Instruction, MemoryOperand, decode_block
+from pytest_lan_hil.virtual.silicon.decode import Instruction, MemoryOperand, decode_block, it_length
 
 # P, the pipeline refill, is 1 to 3 depending on alignment and width of the target and on whether the address
-# is known early (TRM 3.3.1). Unconfirmed split: direct branches 1, through a register or memory 2; plus 1
-# when the target is a 32-bit instruction that isn't word aligned.
+# is known early (TRM 3.3.1). Direct branches 1: Nordic's nrfx counts 2 cycles for a taken BHI on an nRF52
+# (soc/nrfx_coredep_defs.h). PC loaded from memory 3: TRM 3.3.3, "LDR PC ... at least five cycles", TBB "at
+# least six". Unconfirmed: 2 through a register; plus 1 when the target is a 32-bit instruction that isn't
+# word aligned.
 REFILL_DIRECT = 1
 REFILL_INDIRECT = 2
+REFILL_LOADED = 3
 DIVIDE = 7  # SDIV/UDIV take 2 to 12 depending on operands; the middle, since operands aren't looked at
 FP_DIVIDE_BUSY = 13  # VDIV, VSQRT: issue 1, unit busy 13 more; integer instructions go on meanwhile
 
@@ -30,16 +33,18 @@ _STORES = {"str", "strb", "strh", "strt", "strbt", "strht"}
 _MAC = {"vmla", "vmls", "vnmla", "vnmls", "vfma", "vfms", "vfnma", "vfnms"}
 _FP_LATE = {"vadd", "vsub", "vmul", "vnmul", "vcvt", "vcvtr", "vcvtb", "vcvtt"}
 _DIRECT = {"b", "bl", "cbz", "cbnz"}
-_INDIRECT = {"bx", "blx", "tbb", "tbh"}
+_INDIRECT = {"bx", "blx"}
+_TABLE = {"tbb", "tbh"}
 _FIXED = {
-    "mrs": 2, "msr": 2, "cpsie": 2, "cpsid": 1, "isb": 1 + REFILL_INDIRECT, "dsb": 2, "dmb": 2, "tbb": 2,
-    "tbh": 2, "ldrd": 3, "strd": 3, "sdiv": DIVIDE, "udiv": DIVIDE, "vldr": 2, "vstr": 1,
+    "mrs": 2, "msr": 2, "cpsie": 2, "cpsid": 1, "isb": 1 + REFILL_INDIRECT, "dsb": 2, "dmb": 2, "tbb": 3,
+    "tbh": 3, "ldrd": 3, "strd": 3, "sdiv": DIVIDE, "udiv": DIVIDE, "vldr": 2, "vstr": 1,
 }  # fmt: skip  # barriers and special register moves: unconfirmed
 
 FLAG_FP = 1
 FLAG_UNMASK = 2
 FLAG_SLEEP = 4
 FLAG_EVENT = 32
+FLAG_PRIVILEGE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class BlockTiming:
         cost: Cycles of all instructions and inner pairs; a closing branch counts as not taken.
         taken: Added when the next block isn't the one that follows in memory.
         before: Instruction address to the number of the block's cycles that precede it.
+        in_it: Address of an instruction in an IT block to that of its IT.
     """
 
     address: int
@@ -73,6 +79,7 @@ class BlockTiming:
     fp_offset: int = -1
     fp_busy: int = 0
     before: dict[int, int] = field(default_factory=dict)
+    in_it: dict[int, int] = field(default_factory=dict)
     memory_ops: list[MemoryOp] = field(default_factory=list)
     first_fp: Instruction | None = None
 
@@ -86,8 +93,13 @@ def analyse(code: bytes, address: int) -> BlockTiming:
     """Cost of the block of straight-line `code` at `address`."""
     timing = BlockTiming(address, len(code))
     previous: Instruction | None = None
-    busy = 0
+    busy = covered = it = 0
     for instruction in decode_block(code, address):
+        if covered:
+            covered -= 1
+            timing.in_it[instruction.pc] = it
+        elif instruction.name == "it":
+            covered, it = it_length(code[instruction.pc - address]), instruction.pc
         extra = pair(previous, instruction) if previous is not None else 0
         if instruction.is_fp:
             if timing.first_fp is None:
@@ -110,7 +122,9 @@ def analyse(code: bytes, address: int) -> BlockTiming:
     timing.tail, timing.fp_busy = previous, busy
     if previous is not None:
         timing.taken = refill(previous)
-        if previous.name in ("cps", "cpsie", "cpsid", "msr"):
+        if previous.name == "msr" and "control" in previous.text:
+            timing.flags |= FLAG_PRIVILEGE
+        elif previous.name in ("cpsie", "msr"):
             timing.flags |= FLAG_UNMASK
         if previous.name in ("wfi", "wfe", "yield"):
             timing.flags |= FLAG_SLEEP
@@ -130,6 +144,8 @@ def cost(i: Instruction) -> int:
         return 3
     if i.name == "vmov" and i.reads | i.writes:
         return 2
+    if i.name in ("vldr", "vstr") and (i.fp_reads | i.fp_writes).bit_count() > 1:
+        return 3
     return _FIXED.get(i.name, 1)
 
 
@@ -140,6 +156,8 @@ def is_load(i: Instruction) -> bool:
 
 def refill(i: Instruction) -> int:
     """Cycles that are added when `i` leaves straight-line code."""
+    if i.name in _TABLE or (i.writes & 1 << 15 and i.memory is not None):
+        return REFILL_LOADED
     if i.name in _INDIRECT or (i.writes & 1 << 15 and i.name not in _DIRECT):
         return REFILL_INDIRECT
     return REFILL_DIRECT

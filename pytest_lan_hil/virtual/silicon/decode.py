@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 from capstone import arm_const as a
@@ -21,6 +21,14 @@ _SINGLE = {getattr(a, f"ARM_REG_S{n}"): n for n in range(32)}
 _DOUBLE = {getattr(a, f"ARM_REG_D{n}"): n for n in range(16)}
 
 
+class Registers(Protocol):
+    """r0 to r15 by their numbers: a list, or something that looks them up."""
+
+    def __getitem__(self, number: int, /) -> int:
+        """The value of one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryOperand:
     """`[base, index << shift, #disp]`; `index` is -1 for none, `post` means that only base counts."""
@@ -31,7 +39,7 @@ class MemoryOperand:
     disp: int
     post: bool = False
 
-    def address(self, registers: list[int], pc: int) -> int:
+    def address(self, registers: Registers, pc: int) -> int:
         """Effective address, given r0 to r15 as they were before the instruction."""
         base = (pc + 4) & ~3 if self.base == 15 else registers[self.base]
         if self.post:
@@ -90,11 +98,16 @@ def decode_block(code: bytes, address: int) -> list[Instruction]:
             conditions -= 1
             instruction = replace(instruction, conditional=True)
         if instruction.name == "it":
-            mask = word[0] & 0xF
-            conditions = 4 - ((mask & -mask).bit_length() - 1)
+            conditions = it_length(word[0])
         found.append(instruction)
         offset += instruction.size
     return found
+
+
+def it_length(low_byte: int) -> int:
+    """Number of instructions that an IT covers, from the lower byte of its encoding."""
+    mask = low_byte & 0xF
+    return 4 - ((mask & -mask).bit_length() - 1)
 
 
 def is_32_bit(first_halfword: int) -> bool:

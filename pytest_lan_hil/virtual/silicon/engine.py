@@ -2,11 +2,13 @@
 
 The only module that knows Unicorn. It runs instructions and says what ended the run; what follows from that
 (exceptions, sleep, debug) is `core.py`'s. Facts about Unicorn 2.1 that this module relies on, each seen in a
-trial: PC is exact in memory callbacks and after a memory error, and the failing instruction has changed
-nothing; WFI ends the run without an error, WFE and YIELD end it as "invalid instruction", all with PC behind
-them; an exception return arrives as interrupt 8 with PC = EXC_RETURN less its lowest bit; a stop asked for in
-a callback takes effect before the next block, whose hook has already run, so callbacks never ask: they lower
-the deadline that the hook itself compares with.
+trial: PC is exact after a memory error, and the failing instruction has changed nothing; in a callback PC is
+exact only where a memory hook covers the address (which slows every load and store down), elsewhere that of
+the block, while the other registers are exact; WFI ends the run without an error,
+WFE and YIELD end it as "invalid instruction", all with PC behind them; an exception return arrives as
+interrupt 8 with PC = EXC_RETURN less its lowest bit; a stop asked for in a callback takes effect before the
+next block, whose hook has already run, so callbacks never ask: they lower the deadline that the hook itself
+compares with.
 """
 
 from __future__ import annotations
@@ -36,9 +38,15 @@ from unicorn import (
 )
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as const
-from unicorn.unicorn_py3.unicorn import uclib
+from unicorn.unicorn_py3.unicorn import (
+    HOOK_MEM_ACCESS_CFUNC,
+    MMIO_READ_CFUNC,
+    MMIO_WRITE_CFUNC,
+    uclib,
+)
 
 from pytest_lan_hil.virtual.silicon import blockhook as h
+from pytest_lan_hil.virtual.silicon import interrupts
 from pytest_lan_hil.virtual.silicon.blocks import BlockTable
 from pytest_lan_hil.virtual.silicon.bus import PAGE, Bus, Memory
 
@@ -46,7 +54,8 @@ PROTECTION_PAGE = 1024
 """Smallest unit in which access to memory can be refused without looking at every access."""
 
 READ, WRITE, EXECUTE, NOTHING = UC_PROT_READ, UC_PROT_WRITE, UC_PROT_EXEC, UC_PROT_NONE
-_NOWHERE = 0xA000_0000  # device memory, never executable: the address at which a run would end by itself
+NOWHERE = 0xA000_0000
+"""Device memory, never executable: jumping there ends a run quietly."""
 
 CORE_REGISTERS = [getattr(arm, f"UC_ARM_REG_R{n}") for n in range(13)] + [
     arm.UC_ARM_REG_SP,
@@ -90,6 +99,21 @@ ReadRegister = Callable[[int, int], int]
 WriteRegister = Callable[[int, int, int], None]
 
 
+class CoreRegisters:
+    """r0 to r15 as they are at each look, by number.
+
+    Args:
+        get: `Engine.get`.
+    """
+
+    def __init__(self, get: Callable[[int], int]) -> None:
+        self._get = get
+
+    def __getitem__(self, number: int) -> int:
+        """The register's value."""
+        return self._get(CORE_REGISTERS[number])
+
+
 class Engine:
     """A Cortex-M4F's instructions on the memories and peripherals of a bus.
 
@@ -113,6 +137,7 @@ class Engine:
     ) -> None:
         self._bus = bus
         self.state = blocks.state
+        interrupts.install()
         self._uc = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
         self._uc.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
         self._uc.ctl_set_page_size(PROTECTION_PAGE)
@@ -122,11 +147,14 @@ class Engine:
         self._store = store
         self._store_hook: Any = None
         self._refused: Refused | None = None
-        self._granted: dict[int, int] = {}
+        self._failure: BaseException | None = None
+        on_store = HOOK_MEM_ACCESS_CFUNC(self._on_store)
+        self._store_address = h.address_of(on_store)
+        self._callbacks: list[Any] = [on_store]  # the library keeps no more than their addresses
         for memory in bus.memories:
             self._uc.mem_map_ptr(memory.base, memory.size, _base_rights(memory), int(memory.data.ctypes.data))
-        for base, size in _runs(bus.peripheral_pages()):
-            self._map_registers(base, size, read, write)
+        for page in bus.peripheral_pages():  # one by one: rights of a part would shift the others' offsets
+            self._map_registers(page, read, write)
         self._native = h.compiled(h.address_of(uclib.uc_emu_stop))
         self._hook(UC_HOOK_BLOCK, self._native["block"].address)
         self._hook(UC_HOOK_INTR, self._native["interrupt"].address)
@@ -134,17 +162,38 @@ class Engine:
         self._careful: Any = None
         self._watching: list[Any] = []
 
-    def _map_registers(self, base: int, size: int, read: ReadRegister, write: WriteRegister) -> None:
+    def _map_registers(self, base: int, read: ReadRegister, write: WriteRegister) -> None:
+        # The binding can't carry an error out of a callback that must answer: it is raised when the run has
+        # ended. Until then the rest of the block reads zeros and writes nothing.
         def on_read(_uc: Any, offset: int, width: int, _data: Any) -> int:
-            return read(base + offset, width)
+            if self._failure is None:
+                try:
+                    return read(base + offset, width)
+                except BaseException as error:
+                    self._fail(error)
+            return 0
 
         def on_write(_uc: Any, offset: int, width: int, value: int, _data: Any) -> None:
-            write(base + offset, width, value)
+            if self._failure is None:
+                try:
+                    write(base + offset, width, value)
+                except BaseException as error:
+                    self._fail(error)
 
-        self._uc.mmio_map(base, size, on_read, None, on_write, None)
+        # Straight to the library, as in `get`: the binding's wrapping costs more than the callbacks do.
+        callbacks = (MMIO_READ_CFUNC(on_read), MMIO_WRITE_CFUNC(on_write))
+        self._callbacks += callbacks
+        reader, writer = (ctypes.cast(callback, ctypes.c_void_p) for callback in callbacks)
+        status = uclib.uc_mmio_map(self._handle, base, PAGE, reader, None, writer, None)
+        if status:
+            raise UcError(status)
 
-    def _hook(self, kind: int, address: int) -> Any:
-        """Set a native hook; the state buffer is its user data."""
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+        self._uc.emu_stop()
+
+    def _hook(self, kind: int, address: int, first: int = 1, last: int = 0) -> Any:
+        """Set a native hook for addresses from `first` to `last` (as given: all); its data is the state."""
         handle = ctypes.c_size_t()
         status = uclib.uc_hook_add(
             self._uc._uch,
@@ -152,8 +201,8 @@ class Engine:
             ctypes.c_int(kind),
             ctypes.c_void_p(address),
             ctypes.c_void_p(int(self.state.ctypes.data)),
-            ctypes.c_uint64(1),
-            ctypes.c_uint64(0),
+            ctypes.c_uint64(first),
+            ctypes.c_uint64(last),
         )
         if status:
             raise UcError(status)
@@ -165,27 +214,40 @@ class Engine:
 
     # -- running -----------------------------------------------------------------------------------------
 
-    def run(self, pc: int, *, limit: int = 0) -> tuple[Ending, Refused | None]:
+    def run(self, pc: int) -> tuple[Ending, Refused | None]:
         """Run from `pc` until something ends it.
 
-        Args:
-            pc: Address of the first instruction.
-            limit: Instructions to run at most; 0 for no limit.
+        Raises what a peripheral raised in the middle of it.
         """
+        return self._start(pc, 0)
+
+    def run_one(self, pc: int) -> tuple[Ending, Refused | None]:
+        """Run the one instruction at `pc`."""
+        self._uc.ctl_remove_cache(pc, pc + 2)  # a block translated already would run whole
+        return self._start(pc, 1)
+
+    def _start(self, pc: int, limit: int) -> tuple[Ending, Refused | None]:
         self.state[h.REASON] = h.STOP_NONE
-        self._refused = None
+        self._refused = self._failure = None
         try:
-            self._uc.emu_start(pc | 1, _NOWHERE, count=limit)
+            with interrupts.deferred():
+                self._uc.emu_start(pc | 1, NOWHERE, count=limit)
         except UcError as error:
+            self._raise_failure()
             if error.errno == const.UC_ERR_INSN_INVALID or error.errno == const.UC_ERR_EXCEPTION:
                 return Ending.INVALID, None
             refused = self._last_refused()
             if refused is None:
                 raise
             return Ending.MEMORY, refused
+        self._raise_failure()
         if self.state[h.REASON] != h.STOP_NONE:
             return Ending.HOOK, None
         return Ending.QUIET, None
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _last_refused(self) -> Refused | None:
         return self._refused
@@ -229,6 +291,10 @@ class Engine:
         """Give the memory its own rights."""
         self.grant(memory, [READ | WRITE | EXECUTE] * (memory.size // PROTECTION_PAGE))
 
+    def grant_registers(self, page: int, rights: int) -> None:
+        """Set who may do what (READ | WRITE) on one page of peripherals."""
+        self._uc.mem_protect(page, PAGE, rights)
+
     def _opened(self, memory: Memory) -> bool:
         return self._store_hook is not None and memory.on_write is not None
 
@@ -237,22 +303,22 @@ class Engine:
         if self._store_hook is None:
             lowest = min(memory.base for memory in self._bus.memories if memory.on_write is not None)
             highest = max(memory.end for memory in self._bus.memories if memory.on_write is not None)
-            self._store_hook = self._uc.hook_add(
-                UC_HOOK_MEM_WRITE, self._on_store, begin=lowest, end=highest - 1
-            )
+            self._store_hook = self._hook(UC_HOOK_MEM_WRITE, self._store_address, lowest, highest - 1)
             self._uc.ctl_flush_tb()
 
     def close_store(self) -> None:
         """Stores to read-only memories fail again."""
         if self._store_hook is not None:
-            self._uc.hook_del(self._store_hook)
+            uclib.uc_hook_del(self._handle, self._store_hook)
             self._store_hook = None
             self._uc.ctl_flush_tb()
 
     def _on_store(self, _uc: Any, _access: int, address: int, size: int, value: int, _data: Any) -> None:
-        memory = self._bus.memory_at(address)
-        if memory is not None and memory.on_write is not None:
-            self._store(address, size, value & ((1 << 8 * size) - 1))
+        if self._failure is None:
+            try:
+                self._store(address, size, value & ((1 << 8 * size) - 1))
+            except BaseException as error:
+                self._fail(error)
 
     # -- code --------------------------------------------------------------------------------------------
 
@@ -293,14 +359,3 @@ class Engine:
 
 def _base_rights(memory: Memory) -> int:
     return int(READ | EXECUTE | (WRITE if memory.writable else 0))
-
-
-def _runs(pages: list[int]) -> list[tuple[int, int]]:
-    """Neighbouring pages as (base, size)."""
-    runs: list[tuple[int, int]] = []
-    for page in pages:
-        if runs and runs[-1][0] + runs[-1][1] == page:
-            runs[-1] = (runs[-1][0], runs[-1][1] + PAGE)
-        else:
-            runs.append((page, PAGE))
-    return runs

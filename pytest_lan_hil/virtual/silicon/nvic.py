@@ -20,6 +20,10 @@ class Nvic:
     Args:
         irq_count: External interrupts.
         priority_bits: Implemented bits of each priority, from the top of its byte.
+
+    Attributes:
+        sev_on_pend: SCR.SEVONPEND: an exception that becomes pending is an event, enabled or not.
+        event: Such an event happened; who looks at it clears it.
     """
 
     def __init__(self, irq_count: int, priority_bits: int) -> None:
@@ -29,8 +33,8 @@ class Nvic:
         self.reset()
 
     def reset(self) -> None:
-        """Nothing enabled, pending or active; levels of the lines stay."""
-        self.pending = 0
+        """Nothing enabled or active; levels of the lines stay, and a high one is pending at once."""
+        self.pending = self.lines
         self.enabled = 0  # external interrupts, by exception number
         self.active = 0
         self.priority = [0] * (FIRST_IRQ + self.irq_count)
@@ -38,29 +42,29 @@ class Nvic:
         self.primask = 0
         self.faultmask = 0
         self.basepri = 0
+        self.sev_on_pend = False
+        self.event = False
 
     # -- pending -----------------------------------------------------------------------------------------
 
     def set_line(self, irq: int, *, level: bool) -> None:
-        """Drive a level-sensitive interrupt input; a high level makes it pending."""
+        """Drive a level-sensitive interrupt input; its rising makes it pending, in its own handler too."""
         bit = 1 << (FIRST_IRQ + irq)
-        if level:
-            if not self.lines & bit and not self.active & bit:
-                self.pending |= bit
-            self.lines |= bit
-        else:
+        if not level:
             self.lines &= ~bit
+        elif not self.lines & bit:
+            self.lines |= bit
+            self.pend(FIRST_IRQ + irq)
 
     def pend(self, exception: int) -> None:
         """Make an exception pending."""
-        self.pending |= 1 << exception
+        bit = 1 << exception
+        self.event = self.event or (self.sev_on_pend and not self.pending & bit)
+        self.pending |= bit
 
     def unpend(self, exception: int) -> None:
-        """Clear pending; a line that is still high makes it pending again at once."""
-        bit = 1 << exception
-        self.pending &= ~bit
-        if self.lines & bit and not self.active & bit:
-            self.pending |= bit
+        """Clear pending; without effect while the line is high."""
+        self.pending &= ~(1 << exception) | self.lines
 
     def activate(self, exception: int) -> None:
         """The exception is taken."""
@@ -71,7 +75,7 @@ class Nvic:
         """Its handler returned; a line that is still high makes it pending again."""
         self.active &= ~(1 << exception)
         if self.lines & 1 << exception:
-            self.pending |= 1 << exception
+            self.pend(exception)
 
     # -- priorities --------------------------------------------------------------------------------------
 

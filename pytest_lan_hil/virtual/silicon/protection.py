@@ -1,14 +1,15 @@
 """The MPU's rules made effective in the engine: rights of memory pages, and a look at single accesses.
 
-The engine refuses by pages of 1 KiB. A page on which rights differ grants only what all of it grants; an
-access that it refuses is looked at here byte by byte, and stepped through if the MPU allows it.
+The engine refuses by pages of 1 KiB (4 KiB of peripherals). A page on which rights differ grants only what
+all of it grants; an access that it refuses is looked at here byte by byte, and stepped through if the MPU
+allows it.
 """
 
 from __future__ import annotations
 
 from pytest_lan_hil.virtual.silicon import blockhook as h
 from pytest_lan_hil.virtual.silicon.blocks import BlockTable
-from pytest_lan_hil.virtual.silicon.bus import Bus, Memory
+from pytest_lan_hil.virtual.silicon.bus import PAGE, PRIVATE_BUS, Bus, Memory
 from pytest_lan_hil.virtual.silicon.engine import EXECUTE, PROTECTION_PAGE, READ, WRITE, Engine
 from pytest_lan_hil.virtual.silicon.mpu import READ as MPU_READ
 from pytest_lan_hil.virtual.silicon.mpu import WRITE as MPU_WRITE
@@ -22,6 +23,7 @@ class Protection:
         self._bus, self._engine, self._blocks, self._mpu = bus, engine, blocks, mpu
         self._effective: tuple[int, bool, bool] | None = None
         self._changes = mpu.changes
+        self._registers = {page: READ | WRITE for page in bus.peripheral_pages() if page < PRIVATE_BUS}
 
     def apply(self, *, active: bool, privileged: bool) -> None:
         """Make the rights of the present privilege effective; `active` as `Mpu.applies` says."""
@@ -40,6 +42,19 @@ class Protection:
                 self._engine.grant(memory, self._page_rights(memory, privileged=privileged))
             else:
                 self._engine.grant_all(memory)
+        for page in self._registers:
+            self._grant_registers(
+                page, self._register_rights(page, privileged=privileged) if active else READ | WRITE
+            )
+
+    def _register_rights(self, page: int, *, privileged: bool) -> int:
+        allowed = [k for k in (READ, WRITE) if self.denied(page, PAGE, k, privileged=privileged) is None]
+        return int(sum(allowed))
+
+    def _grant_registers(self, page: int, rights: int) -> None:
+        if self._registers[page] != rights:
+            self._registers[page] = rights
+            self._engine.grant_registers(page, rights)
 
     def refresh(self) -> None:
         """Grant anew at the next `apply` (a memory was opened or closed meanwhile)."""
@@ -68,6 +83,12 @@ class Protection:
                 flags |= flag
         return flags
 
+    def unfetchable(self, address: int, size: int, *, privileged: bool) -> int:
+        """First byte of a block that may not be fetched; its end if all may."""
+        edges = [at for at in self._mpu.boundaries() if address < at < address + size]
+        bad = (at for at in (address, *edges) if not self._mpu.rights(at, privileged=privileged)[1])
+        return next(bad, address + size)
+
     def denied(self, address: int, size: int, kind: int, *, privileged: bool) -> int | None:
         """First byte of the range that may not be read or written (READ, WRITE), or None."""
         needed = MPU_WRITE if kind == WRITE else MPU_READ
@@ -77,7 +98,11 @@ class Protection:
                 return at
         return None
 
-    def open_page(self, memory: Memory) -> None:
-        """Let the next instruction reach all of a memory; `apply` takes the right away again."""
-        self._engine.grant_all(memory)
+    def open_page(self, address: int) -> None:
+        """Let the next instruction reach what is at an address; `apply` takes the right away again."""
+        memory = self._bus.memory_at(address)
+        if memory is not None:
+            self._engine.grant_all(memory)
+        elif address // PAGE * PAGE in self._registers:
+            self._grant_registers(address // PAGE * PAGE, READ | WRITE)
         self._effective = None

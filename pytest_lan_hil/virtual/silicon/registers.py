@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from pytest_lan_hil.virtual.silicon import engine as e
-from pytest_lan_hil.virtual.silicon import nvic as n
 from pytest_lan_hil.virtual.silicon.engine import Engine
-from pytest_lan_hil.virtual.silicon.exceptions import FPCA, NPRIV, SPSEL, ExceptionUnit
+from pytest_lan_hil.virtual.silicon.exceptions import ExceptionUnit
+from pytest_lan_hil.virtual.silicon.frames import FPCA, NPRIV, SPSEL
 from pytest_lan_hil.virtual.silicon.nvic import Nvic
 
 _PC, _XPSR, _MSP, _PSP, _SPECIAL, _FPSCR, _S0 = 15, 16, 17, 18, 20, 33, 64
@@ -30,7 +27,7 @@ class RegisterFile:
         if number == _XPSR:
             return engine.get(e.XPSR)
         if number in (_MSP, _PSP):
-            with self._privilege():
+            with self._exceptions.privilege():
                 return engine.get(e.MSP if number == _MSP else e.PSP)
         if number == _SPECIAL:
             self._exceptions.read_masks()
@@ -53,7 +50,7 @@ class RegisterFile:
             engine.set(e.XPSR, value)
             exceptions.invalid_state = not value >> 24 & 1
         elif number in (_MSP, _PSP):
-            with self._privilege():
+            with self._exceptions.privilege():
                 engine.set(e.MSP if number == _MSP else e.PSP, value)
         elif number == _SPECIAL:
             self._write_special(value)
@@ -64,23 +61,9 @@ class RegisterFile:
 
     def _write_special(self, value: int) -> None:
         engine = self._engine
-        with self._privilege():
+        with self._exceptions.privilege():
             engine.set(e.CONTROL, engine.get(e.CONTROL) & ~NPRIV)
         engine.set(e.PRIMASK, value & 1)
         engine.set(e.BASEPRI, value >> 8 & 0xFF)
         engine.set(e.FAULTMASK, value >> 16 & 1)
         engine.set(e.CONTROL, value >> 24 & (NPRIV | SPSEL | FPCA))
-
-    @contextmanager
-    def _privilege(self) -> Iterator[None]:
-        """The engine hides banked registers from unprivileged code: become a handler for a moment."""
-        engine = self._engine
-        if self._exceptions.privileged:
-            yield
-            return
-        xpsr = engine.get(e.XPSR)
-        engine.set(e.XPSR, xpsr | n.HARD_FAULT)
-        try:
-            yield
-        finally:
-            engine.set(e.XPSR, xpsr)

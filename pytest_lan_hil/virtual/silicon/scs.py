@@ -113,7 +113,7 @@ class SystemControlSpace(Peripheral):
         self._register(0xD04, self._read_icsr, self._write_icsr)
         self._register(0xD08, lambda: self.vtor, lambda v: setattr(self, "vtor", v & 0xFFFF_FF80))
         self._register(0xD0C, self._read_aircr, self._write_aircr)
-        self._register(0xD10, lambda: self.scr, lambda v: setattr(self, "scr", v & 0x16))
+        self._register(0xD10, lambda: self.scr, self._write_scr)
         self._register(0xD14, lambda: self.ccr, self._write_ccr)
         self._register(0xD24, self._read_shcsr, self._write_shcsr)
         self._register(0xD28, lambda: self.cfsr, lambda v: setattr(self, "cfsr", self.cfsr & ~v))
@@ -132,7 +132,7 @@ class SystemControlSpace(Peripheral):
         self._register(0xDF4, lambda: 0, debug.write_dcrsr)
         self._register(0xDF8, lambda: debug.dcrdr, lambda v: setattr(debug, "dcrdr", v))
         self._register(0xDFC, lambda: debug.demcr, debug.write_demcr)
-        self._register(0xF00, lambda: 0, lambda v: self.nvic.pend(n.FIRST_IRQ + (v & 0x1FF)))
+        self._register(0xF00, lambda: 0, lambda v: self._write_nvic_bits(0x200, 1 << (v & 0x1FF)))
         self._register(0xF34, lambda: self.fpccr, lambda v: setattr(self, "fpccr", v & 0xC000_017B))
         self._register(0xF38, lambda: self.fpcar, lambda v: setattr(self, "fpcar", v & ~7))
         self._register(0xF3C, lambda: 0, self._write_fpdscr)
@@ -252,6 +252,10 @@ class SystemControlSpace(Peripheral):
             self._reset_request()
         elif value & 1:
             self._core_reset()
+
+    def _write_scr(self, value: int) -> None:
+        self.scr = value & 0x16
+        self.nvic.sev_on_pend = bool(value & SEVONPEND)
 
     def _write_ccr(self, value: int) -> None:
         if value & _CCR_TRAPS:

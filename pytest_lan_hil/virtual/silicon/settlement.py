@@ -20,6 +20,7 @@ from pytest_lan_hil.virtual.silicon.cycles import BlockTiming
 from pytest_lan_hil.virtual.silicon.debugunit import DebugControl
 from pytest_lan_hil.virtual.silicon.engine import Ending, Engine, Refused
 from pytest_lan_hil.virtual.silicon.exceptions import ExceptionUnit
+from pytest_lan_hil.virtual.silicon.frames import T
 from pytest_lan_hil.virtual.silicon.mpu import Mpu, default_execute_never
 from pytest_lan_hil.virtual.silicon.protection import Protection
 from pytest_lan_hil.virtual.silicon.scs import SystemControlSpace
@@ -33,6 +34,9 @@ class Settlement:
     Args:
         bus, engine, blocks, exceptions, protection, mpu, scs, debug, dwt: Parts of the core.
         fall_asleep: Called with "wfi" or "wfe".
+
+    Attributes:
+        breakpoints: Addresses before which the core stops.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Settlement:
         self._exceptions, self._protection, self._mpu = exceptions, protection, mpu
         self._scs, self._debug, self._dwt = scs, debug, dwt
         self._fall_asleep = fall_asleep
+        self.breakpoints: list[int] = []
 
     @property
     def _pc(self) -> int:
@@ -64,34 +69,40 @@ class Settlement:
             self._hook(int(self._state[h.REASON]))
         elif ending is Ending.MEMORY:
             assert refused is not None
-            self._memory(refused, self._account())
+            self._memory(refused, self.account())
         elif ending is Ending.INVALID:
             self._invalid()
         elif self._ended_with() == "wfi":
             self._fall_asleep("wfi")
+        elif self._pc == e.NOWHERE:
+            self._exceptions.fault(n.MEM_MANAGE, s.IACCVIOL)
+        if self._state[h.ACCESS_HIT]:
+            self._state[h.ACCESS_HIT] = 0
+            self._dwt.matched()
+            self._debug.halt(d.DWTTRAP)
 
     def _hook(self, reason: int) -> None:
         state, exceptions = self._state, self._exceptions
-        if reason == h.STOP_NEW_BLOCK:
+        if reason != h.STOP_INTERRUPT and not self._engine.get(e.XPSR) & T:
+            exceptions.fault(n.USAGE_FAULT, s.INVSTATE)  # a jump to an even address
+        elif reason == h.STOP_NEW_BLOCK:
             self._add_block()
         elif reason == h.STOP_FP:
             if self._scs.fp_allowed(privileged=exceptions.privileged):
                 exceptions.stack_fp_lazily()
             else:
-                exceptions.fault(n.USAGE_FAULT, s.NOCP)
+                self._refuse_fp()
         elif reason == h.STOP_FETCH:
-            exceptions.fault(n.MEM_MANAGE, s.IACCVIOL)
+            self._refuse_fetch()
         elif reason == h.STOP_INTERRUPT:
             self._interrupt(int(state[h.INTERRUPT]))
         elif reason == h.STOP_BREAK:
-            self._account()
-            exceptions.breakpoint()
-        elif reason == h.STOP_STEP:
-            self._account()
-            if state[h.ACCESS_HIT]:
-                state[h.ACCESS_HIT] = 0
-                self._dwt.matched()
-                self._debug.halt(d.DWTTRAP)
+            timing = self._blocks.at(int(state[h.STOP_ADDRESS]))
+            point = min(pc for pc in self.breakpoints if timing.address <= pc < timing.address + timing.size)
+            if self._run_to(timing, point):
+                exceptions.breakpoint()
+        elif reason == h.STOP_ACCESS:
+            self.account()
 
     def _interrupt(self, number: int) -> None:
         exceptions = self._exceptions
@@ -109,13 +120,11 @@ class Settlement:
     def _invalid(self) -> None:
         tail = self._ended_with()
         if tail == "wfe":
-            if self._state[h.EVENT]:
-                self._state[h.EVENT] = 0
-            else:
+            if not self._exceptions.take_event():
                 self._fall_asleep("wfe")
         elif tail != "yield":
-            self._account()
-            thumb = self._engine.get(e.XPSR) >> 24 & 1
+            self.account()
+            thumb = self._engine.get(e.XPSR) & T
             self._exceptions.fault(n.USAGE_FAULT, s.UNDEFINSTR if thumb else s.INVSTATE)
 
     def _ended_with(self) -> str:
@@ -137,7 +146,7 @@ class Settlement:
         flags = self._protection.fetch_flags(address, size) if self._mpu.enabled else 0
         self._blocks.add(code, address, registers=self._engine.core_registers, fetch_flags=flags)
 
-    def _account(self) -> BlockTiming | None:
+    def account(self) -> BlockTiming | None:
         """A block was left before its end: charge only what ran. Returns the block."""
         state, timing = self._state, self._blocks.timing()
         if timing is not None and not state[h.SETTLED]:
@@ -164,7 +173,9 @@ class Settlement:
             if denied is not None:
                 exceptions.fault(n.MEM_MANAGE, s.DACCVIOL, address=denied)
                 return
-        if memory is None:
+        if memory is None and mpu and self._bus.peripheral_at(address) is not None:
+            self._step_through(first, size)
+        elif memory is None:
             self._nowhere(refused)
         elif refused.kind == e.READ or memory.writable:
             self._step_through(first, size)
@@ -197,17 +208,64 @@ class Settlement:
     def _step_through(self, first: int, size: int) -> None:
         """The MPU allows an access that its page's rights refuse: run that instruction with the page open."""
         for at in (first, first + size - 1):
-            memory = self._bus.memory_at(at)
-            if memory is not None:
-                self._protection.open_page(memory)
-        state, pc = self._state, self._pc
-        while True:
-            state[h.DEADLINE] = int(state[h.CYCLES]) + 1
-            ending, again = self._engine.run(pc, limit=1)
-            if not (ending is Ending.HOOK and state[h.REASON] == h.STOP_NEW_BLOCK):
-                break
-            self._add_block()  # the block that starts at this instruction is new
-        self._account()
+            self._protection.open_page(at)
+        state = self._state
+        hit, state[h.ACCESS_HIT] = int(state[h.ACCESS_HIT]), 0  # by its first try
+        ending, again = self._run_one()
+        state[h.ACCESS_HIT] |= hit
+        self.account()
         if ending is Ending.MEMORY:
             assert again is not None
             self._exceptions.fault(n.BUS_FAULT, s.PRECISERR, address=again.address)
+        else:
+            self.settle(ending, again)
+
+    def _run_one(self) -> tuple[Ending, Refused | None]:
+        """Run one instruction. Its block is charged whole."""
+        state, pc, blocks_run = self._state, self._pc, self._state[h.BLOCKS_RUN]
+        state[h.BREAKS] = 0  # the block's breakpoints have been seen to
+        while True:
+            state[h.DEADLINE] = int(state[h.CYCLES]) + 1
+            ending, refused = self._engine.run_one(pc)
+            new = ending is Ending.HOOK and state[h.REASON] == h.STOP_NEW_BLOCK
+            if not new or state[h.BLOCKS_RUN] != blocks_run:  # a new block behind a jump isn't this one
+                return ending, refused
+            self._add_block()
+
+    def _refuse_fp(self) -> None:
+        """Floating point is switched off."""
+        timing = self._blocks.at(int(self._state[h.STOP_ADDRESS]))
+        assert timing.first_fp is not None
+        self._state[h.FP_TRAP] = 0
+        if self._run_to(timing, timing.first_fp.pc):
+            self._exceptions.fault(n.USAGE_FAULT, s.NOCP)
+
+    def _refuse_fetch(self) -> None:
+        """Part of the block, or all of it, may not be executed."""
+        timing = self._blocks.at(int(self._state[h.STOP_ADDRESS]))
+        bad = self._protection.unfetchable(
+            timing.address, timing.size, privileged=self._exceptions.privileged
+        )
+        self._state[h.FETCH_BIT] = 0
+        if self._run_to(timing, max((pc for pc in timing.before if pc <= bad), default=timing.address)):
+            self._exceptions.fault(n.MEM_MANAGE, s.IACCVIOL)
+
+    def _run_to(self, timing: BlockTiming, target: int) -> bool:
+        """The hook refused a block for one of its instructions: run those before it.
+
+        An IT block is not cut: the core comes to its IT.
+
+        Returns False if the core didn't come so far, for a fault or because the debugger steps.
+        """
+        state, cycles = self._state, int(self._state[h.CYCLES])
+        target = timing.in_it.get(target, target)
+        while self._pc != target:
+            ending, refused = self._run_one()
+            if ending is not Ending.QUIET or self._debug.stepping:
+                self.account()
+                if ending is not Ending.QUIET:
+                    self.settle(ending, refused)
+                return False
+        state[h.CYCLES] = cycles + timing.before[target]
+        self._exceptions.jumped()
+        return True

@@ -89,7 +89,7 @@ class SysTick:
     def read_value(self) -> int:
         """SYST_CVR."""
         self.update()
-        return self._value & _MASK if self._value <= self.reload else 0
+        return self._value
 
     def clear_value(self) -> None:
         """Any write to SYST_CVR clears it and COUNTFLAG, without an exception."""

@@ -209,6 +209,11 @@ class Nrf52840:
                 self._idle_until(deadline)
         self._apply_reset()
 
+    def quiet_until(self) -> int | None:
+        """Tick before which nothing happens unless something from outside does; None if nothing ever will."""
+        quiet = self._off or self._held or (self.core.waiting and self._pending_reset is None)
+        return self.timeline.next_at() if quiet else self.timeline.now
+
     def _lockup(self, deadline: int) -> None:
         """Lockup resets the chip. One that locks up again at once (erased flash) would do so for ever:
         it is left standing until somebody else resets it."""

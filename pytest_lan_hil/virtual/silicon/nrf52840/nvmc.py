@@ -14,6 +14,7 @@ from typing import Protocol
 
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICKS_PER_US, Fabric
 from pytest_lan_hil.virtual.silicon.nrf52840.registers import Block
+from pytest_lan_hil.virtual.silicon.timeline import Event
 
 FLASH_SIZE = 0x10_0000
 PAGE_SIZE = 0x1000
@@ -75,6 +76,7 @@ class Nvmc(Block):
         self._counted_from = [0, 0]
         self._ready_at = 0
         self._busy = False
+        self._end: Event | None = None
         self._partial_us: dict[int, int] = {}
         self.changed = False
         self.declare_read_only("READY", _READY, self._read_ready)
@@ -100,29 +102,30 @@ class Nvmc(Block):
         return self.fabric.now < self._ready_at
 
     def _read_ready(self) -> int:
-        """READY. A CPU that polls it waits until the operation ends: the next read says 1."""
+        """READY. A CPU that polls it would read 0 until the operation ends: here one read lasts as long."""
         left = self._ready_at - self.fabric.now
-        if left <= 0:
-            return 1
-        self._stall(left)
-        return 0
+        if left > 0:
+            self._stall(left)
+        return 1
 
     def ready_now(self) -> int:
         """READY as the debugger reads it: the CPU is not made to wait."""
         return int(not self.busy)
 
     def _work(self, microseconds: int) -> None:
-        start = max(self.fabric.now, self._ready_at)
+        self._work_from(max(self.fabric.now, self._ready_at), microseconds)
+
+    def _work_from(self, start: int, microseconds: int) -> None:
         self._ready_at = start + microseconds * TICKS_PER_US
         if not self._busy:
             self._busy = True
             self._on_busy(True)  # noqa: FBT003 - a plain callback
-        self.fabric.schedule(self._ready_at, self._done)
+        self.fabric.timeline.cancel(self._end)
+        self._end = self.fabric.schedule(self._ready_at, self._done)
 
     def _done(self) -> None:
-        if self._busy and not self.busy:
-            self._busy = False
-            self._on_busy(False)  # noqa: FBT003
+        self._busy = False
+        self._on_busy(False)  # noqa: FBT003
 
     # -- write and erase ---------------------------------------------------------------------------------
 
@@ -135,11 +138,13 @@ class Nvmc(Block):
 
     def store(self, address: int, value: int) -> None:
         """A store to flash or UICR by the CPU or the debugger, which `may_store` allows."""
-        if self.busy:  # the bus holds the CPU until the previous word is written
-            self._stall(self._ready_at - self.fabric.now)
+        now = self.fabric.now
+        if now < self._ready_at:  # the bus holds the CPU until the previous word is written
+            self._stall(self._ready_at - now)
+            now = self._ready_at
         old = int.from_bytes(self._cells.read_memory(address, 4), "little")
         self._program(address, (old & value).to_bytes(4, "little"))
-        self._work(WRITE_US)
+        self._work_from(now, WRITE_US)
 
     def _program(self, address: int, data: bytes) -> None:
         self._cells.write_memory(address, data)

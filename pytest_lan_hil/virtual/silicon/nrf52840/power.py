@@ -52,6 +52,7 @@ class PowerModel:
         self._cpu = CpuState.SLEEP
         self._cache = False
         self._debug = False
+        self._base = 0.0  # what the chip draws without `_active`
         self._last = -1.0
         self.clocks: ClockPower | None = None
 
@@ -88,7 +89,7 @@ class PowerModel:
             self._active[name] = amperes
         else:
             self._active.pop(name, None)
-        self.update()
+        self._report()
 
     def reset(self) -> None:
         """Peripherals are off."""
@@ -139,13 +140,14 @@ class PowerModel:
 
     def current(self) -> float:
         """Supply current now, in amperes."""
-        clocks = self.clocks
-        if clocks is None:
+        if self.clocks is None:
             return 0.0
+        return self._base if self._cpu is CpuState.OFF else self._base + sum(self._active.values())
+
+    def _base_current(self, clocks: ClockPower) -> float:
         if self._cpu is CpuState.OFF:
             return self._table.system_off.value
         total = self._sleep_current(clocks) if self._cpu is CpuState.SLEEP else self._cpu_current(clocks)
-        total += sum(self._active.values())
         if self._debug:
             # Sleep is emulated in debug interface mode: clocks and regulators stay up.
             total += self._table.debug_interface.value
@@ -154,7 +156,12 @@ class PowerModel:
         return total
 
     def update(self) -> None:
-        """Report the current if it changed."""
+        """Something changed: report the current if it changed with it."""
+        if self.clocks is not None:
+            self._base = self._base_current(self.clocks)
+        self._report()
+
+    def _report(self) -> None:
         current = self.current()
         if current != self._last:
             self._last = current

@@ -6,8 +6,9 @@ from pytest_lan_hil.virtual.silicon.blocks import FlashTiming
 from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import HFXO_START_US, LFXO_START_US
 from pytest_lan_hil.virtual.silicon.nrf52840.nvmc import FLASH_SIZE, WRITE_US
 
-# Chapters "CPU" and "NVMC". Unconfirmed, all four: 2 wait states, a 64-bit flash interface, a 2 KiB two-way
-# cache with lines of 16 bytes. Data reads from flash pass the cache by and wait each time.
+# Chapters "CPU" and "NVMC". Unconfirmed, all four: 2 wait states (Nordic's nrfx, soc/nrfx_coredep_defs.h,
+# counts as many on the nRF52 parts without a cache), a 64-bit flash interface, a 2 KiB two-way cache with
+# lines of 16 bytes. Data reads from flash pass the cache by and wait each time.
 FLASH_TIMING = FlashTiming(base=0, size=FLASH_SIZE, wait_states=2, width_log2=3, line_log2=4, ways=2, sets=64)
 IDLE_TO_CPU_US = 3  # System ON idle to the first instruction, 64 MHz clock started; unconfirmed
 HOPELESS_US = 200  # from a reset to the next lockup
