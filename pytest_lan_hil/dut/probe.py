@@ -303,6 +303,7 @@ class _Progress:
         self._shown = 0.0
 
     def __call__(self, share: float) -> None:
+        share = min(share, 1.0)  # pyOCD's sum of parts may end a rounding error above it
         if share < self._last:
             self._phase = 1
         self._last = share
