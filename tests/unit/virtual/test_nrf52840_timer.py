@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fabric_rig import Rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,8 +137,6 @@ def test_ppi_lets_one_timer_capture_another_at_the_event(rig):
     steps=st.lists(st.integers(1, 5000), min_size=1, max_size=20),
 )
 def test_watched_and_unwatched_compare_agree_whenever_they_are_read(cc, prescaler, steps):
-    from conftest import Rig
-
     watched, lazy = Rig(), Rig()
     registers = {PRESCALER: prescaler, BITMODE: 0, CC0: cc}
     one, two = make(watched, registers={**registers, INTENSET: 1 << 16}), make(lazy, registers=registers)

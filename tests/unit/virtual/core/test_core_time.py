@@ -180,6 +180,20 @@ def test_a_stall_delays_what_follows_to_the_tick(rig: CoreRig) -> None:
     assert rig.word(CYCCNT) * TICKS_PER_CYCLE == rig.timeline.now
 
 
+def test_an_access_that_stalls_ends_after_its_stall(rig: CoreRig) -> None:
+    rig.boot(program("ldr r1, =0x40001000; str r1, [r1]; b .", "01490960fee7000000100040"))
+    seen: list[int] = []
+
+    def stall(_value: int) -> None:
+        rig.core.stall(100 * TICKS_PER_CYCLE)
+        seen.append(rig.timeline.now)
+
+    rig.device.on_write[0] = stall
+    rig.timeline.schedule(50 * TICKS_PER_CYCLE, lambda: seen.append(rig.timeline.now))
+    rig.run(200)
+    assert seen == [102 * TICKS_PER_CYCLE, 50 * TICKS_PER_CYCLE]
+
+
 def test_a_stall_from_outside_keeps_the_core_waiting(rig: CoreRig) -> None:
     rig.boot(program("ldr r1, =0x40001000; str r1, [r1]; b .", "01490960fee7000000100040"))
     rig.core.stall(50 * TICKS_PER_CYCLE)
