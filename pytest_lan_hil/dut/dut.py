@@ -6,6 +6,7 @@ device fell silent before it says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -326,7 +327,7 @@ class Dut:
         return DutTimeout(f"{error.problem}; its {diagnosis}")
 
     def _answer(self, cursor: Cursor, timeout_s: float, waiting_for: str) -> list[str]:
-        """Lines up to `m-ready`."""
+        """Lines up to `m-ready`; a fault that the firmware reports ends the wait if its core is in it."""
         stop = self.console.clock.monotonic() + timeout_s
         lines: list[str] = []
         while True:
@@ -337,10 +338,30 @@ class Dut:
                 self._in_step = False
                 limit = DutTimeout(error.problem.replace(f"within {left:g} s", f"within {timeout_s:g} s"))
                 raise self.silence(limit) from error
-            if isinstance(protocol.parse_line(line), protocol.Ready):
+            message = protocol.parse_line(line)
+            if isinstance(message, protocol.Ready):
                 self._answered = True
                 return lines
+            if isinstance(message, protocol.DeviceError) and message.text.startswith("fault "):
+                self._stop_if_faulted(waiting_for, message.text)
             lines.append(line)
+
+    def _stop_if_faulted(self, waiting_for: str, reported: str) -> None:
+        """Raise DutFault if the core is where the console says; firmware that has reset itself goes on."""
+        diagnosis = self._probe.diagnose(self.image)
+        if diagnosis.faulted:
+            self._in_step = False
+            raise DutFault(
+                f"waiting for {waiting_for} on console {self.console.uri}: the firmware reports "
+                f"{reported!r}{self._raised_in(reported)}; the {diagnosis}",
+                fix="look at the function named here",
+            )
+
+    def _raised_in(self, reported: str) -> str:
+        """The function at the `pc=0x...` of a fault report: the handler's own name helps nobody."""
+        found = re.search(r"\bpc=0x([0-9a-f]{8})\b", reported)
+        function = self.image.function_at(int(found[1], 16)) if self.image and found else ""
+        return f", raised in {function}()" if function else ""
 
     def _get_in_step(self) -> None:
         """After a missed answer: ask for the name, and skip everything until that is answered."""

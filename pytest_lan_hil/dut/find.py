@@ -17,6 +17,11 @@ AUTO = "auto"
 _LOG = logging.getLogger(__name__)
 # Network probes are found by name only.
 _NOT_LISTED = frozenset({"remote"})
+# Drivers that pyOCD hides until something else is installed (pyocd/probe/jlink_probe.py: the maker's DLL).
+_DRIVER_FIXES = {
+    "virtual": "install pytest-lan-hil[virtual]",
+    "jlink": "install SEGGER's J-Link software: pyOCD drives these probes through its library",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +77,7 @@ def find_probe(uri: str) -> tuple[Any, ProbeInfo]:
             f"{uri!r} does not name a probe", fix='write "kind:uid" as in `pyocd list`, or "auto"'
         )
     if kind.lower() not in {name.lower() for name in kinds}:
-        fix = (
-            "install pytest-lan-hil[virtual]"
-            if kind == "virtual"
-            else f"use one of {', '.join(sorted(kinds))}"
-        )
+        fix = _DRIVER_FIXES.get(kind.lower(), f"use one of {', '.join(sorted(kinds))}")
         raise ProbeError(f"want probe {uri}: pyOCD has no probe driver {kind!r}", fix=fix)
     found = [entry for entry in _attached(kind) if entry[1].uid.lower() == uid.lower()]
     if len(found) != 1:

@@ -127,7 +127,31 @@ class Probe:
             with self._translated("using the open debug session"):
                 yield self._target
             return
-        target = self._attach()
+        with self._until_detached(self._attach("attach")) as target:
+            yield target
+
+    @contextmanager
+    def _attached_whatever_runs(self) -> Iterator[Target]:
+        """As `attached`, but a target that refuses is attached once more with its reset pin held.
+
+        Firmware that switches SWD off, sleeps deeply or stops a virtual chip can't do so before its first
+        instruction. This resets the target, so it is for flashing only.
+        """
+        if self._target is not None:
+            yield self._target
+            return
+        try:
+            target = self._attach("attach")
+        except ProbeError as refused:
+            try:
+                target = self._attach("under-reset")
+            except ProbeError:
+                raise refused from None
+        with self._until_detached(target):
+            yield target
+
+    @contextmanager
+    def _until_detached(self, target: Target) -> Iterator[Target]:
         try:
             with self._translated("in a debug session"):
                 yield target
@@ -148,11 +172,12 @@ class Probe:
         assert self._state is not None
         return self._state
 
-    def _attach(self) -> Target:
+    def _attach(self, connect_mode: str) -> Target:
         with self._translated("attaching to the target"):
             self._attached_at = self.clock.monotonic()
             self._state = None
-            session = Session(self._handle, auto_open=False, options=_session_options(self._target_name))
+            options = _session_options(self._target_name) | {"connect_mode": connect_mode}
+            session = Session(self._handle, auto_open=False, options=options)
             self._witness = DetachWitness()
             session.delegate = self._witness
             self._session = session
@@ -182,6 +207,7 @@ class Probe:
 
         Nothing is written when the flash already holds exactly these bytes. Erases and programs through
         pyOCD's flash algorithm for the target. Whatever interrupts it, the board is left reset and released.
+        A core that its old firmware keeps from the debugger is caught under reset.
 
         Args:
             image: What to flash.
@@ -193,14 +219,15 @@ class Probe:
         """
         start = self.clock.monotonic()
         report = _Progress(progress)
-        with self.attached() as target:
+        with self._attached_whatever_runs() as target:
             try:
+                loader = self._loader(image, report)
                 written = read_back(image.segments, target.read_memory) != image.segments
                 if written:
                     with self._translated(f"flashing {image.path}"):
                         # The old firmware's MPU, interrupts and DMA must not meet the flash algorithm.
                         target.reset_and_halt()
-                        self._program(image, report)
+                        loader.commit()
                     self._verify(image, target)
             finally:
                 _insist(target.reset)
@@ -240,7 +267,8 @@ class Probe:
         with self.attached() as target:
             return examine(target, image)
 
-    def _program(self, image: FirmwareImage, progress: Callable[[float], None]) -> None:
+    def _loader(self, image: FirmwareImage, progress: Callable[[float], None]) -> FlashLoader:
+        """pyOCD's loader with the image in it, nothing written yet."""
         loader = FlashLoader(
             self._session,
             progress=progress,
@@ -258,7 +286,7 @@ class Probe:
                     f"the flash of pyOCD target {self._target_name}: {error}",
                     fix="use the image that was linked for this board",
                 ) from error
-        loader.commit()
+        return loader
 
     def _verify(self, image: FirmwareImage, target: Target) -> None:
         for wanted, found in zip(image.segments, read_back(image.segments, target.read_memory), strict=True):
@@ -319,7 +347,6 @@ def _session_options(target: str) -> dict[str, object]:
 
     return {
         "target_override": target,
-        "connect_mode": "attach",
         "resume_on_disconnect": True,
         "auto_unlock": False,
         "no_config": True,

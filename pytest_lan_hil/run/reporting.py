@@ -91,11 +91,13 @@ def _kind(error: HilError) -> str:
 
 
 def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-    """file:line in the user's test where it happened."""
+    """file:line in the user's test where it happened, or of the test itself; its name stands elsewhere."""
+    file = item.nodeid.split("::")[0]
     for entry in reversed(list(excinfo.traceback)):
         if entry.path == item.path:
-            return f"{item.nodeid.split('::')[0]}:{entry.lineno + 1}"
-    return item.nodeid
+            return f"{file}:{entry.lineno + 1}"
+    line = item.location[1]
+    return file if line is None else f"{file}:{line + 1}"
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

@@ -123,6 +123,11 @@ class Port:
             self.say("m-lnn-listen-done-[frames=1]", "m-ready", at=stop)
         elif verb == "noise":
             self.say(*(f"noise {number}" for number in range(int(words[0]))), "m-ready", at=done)
+        elif verb == "crash":
+            self.say("", "e-[fault hardfault " + " ".join(words) + "]", at=done)
+        elif verb == "restart":
+            self.say("e-[fault hardfault]", at=done)
+            self.say("m-ready", at=done + 1.0)
         elif verb != "die":
             self.say("e-[Unknown command: " + verb + "]", "m-ready", at=done)
 

@@ -95,6 +95,24 @@ def test_silence_is_explained_by_the_core(
         desk.dut.command("die")
 
 
+def test_a_reported_fault_ends_the_wait_and_names_the_function(desk: Desk, image: FirmwareImage) -> None:
+    desk.dut.image = image
+    start, _, name = image.functions[0]
+    desk.probe.core = "hardfault"
+    before = desk.dut.clock.monotonic()
+    with pytest.raises(
+        DutFault, match=rf"reports 'fault hardfault .*, raised in {name}\(\); the core is hard"
+    ):
+        desk.dut.command(f"crash pc=0x{start:08x}", timeout_s=100.0)
+    assert desk.dut.clock.monotonic() - before < 1.0
+
+
+def test_a_fault_that_the_firmware_got_over_does_not_end_the_wait(desk: Desk) -> None:
+    with pytest.raises(DutProtocolError, match="'restart%' with an error: fault hardfault"):
+        desk.dut.command("restart")
+    assert desk.dut.name() == "lan fake"
+
+
 def test_identity_is_proved_by_flash_and_console(desk: Desk, image: FirmwareImage) -> None:
     desk.probe.flash(image)
     assert desk.dut.prove_identity(image) == image.build_id

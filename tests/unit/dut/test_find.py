@@ -86,3 +86,10 @@ def test_kind_says_whether_it_is_simulated_without_listing_anything(attach: Any)
     assert find.simulated_kind("virtual:nrf52840")
     assert not find.simulated_kind("jlink:1")
     assert not find.simulated_kind("auto")
+
+
+def test_a_driver_that_pyocd_hides_says_what_to_install(attach: Any) -> None:
+    attach(cmsisdap=driver("1"))
+    with pytest.raises(ProbeError, match="no probe driver 'jlink'") as caught:
+        find.find_probe("jlink:1")
+    assert "J-Link software" in caught.value.fix

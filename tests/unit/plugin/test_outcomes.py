@@ -53,7 +53,7 @@ def test_a_failed_budget_shows_figures_console_and_record(
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*test_listening*the DUT failed: power mean * mW*0.01 mW*",
+            "test_a_failed_budget*.py:*: the DUT failed: power mean * mW*0.01 mW*",
             "*measured  * mW (mean, n = *",
             "*budget    *0.01 mW (marker)*",
             "*firmware: *lan.elf, sha256 *, proved on the DUT",
