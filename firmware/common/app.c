@@ -4,7 +4,7 @@
 #include "console.h"
 #include "port.h"
 
-_Noreturn void lan_app(void) {
+int main(void) {
     lan_console_start();
     for (;;) {
         if (port_take_rx_lost() != 0u) { /* asked first: the loss lies before the byte that comes next */

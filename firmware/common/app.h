@@ -2,6 +2,6 @@
 #ifndef LAN_APP_H
 #define LAN_APP_H
 
-_Noreturn void lan_app(void);
+int main(void); /* does not return */
 
 #endif

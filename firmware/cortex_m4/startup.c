@@ -1,4 +1,4 @@
-/* From reset to lan_app(): paint the stack, fill .data and .bss, switch on FPU and stack guard. The vector table's
+/* From reset to main(): paint the stack, fill .data and .bss, switch on FPU and stack guard. The vector table's
  * interrupt part belongs to the port. */
 #include "startup.h"
 
@@ -54,7 +54,9 @@ __attribute__((used)) _Noreturn void startup(void) {
     __asm volatile("dsb\n isb" ::: "memory");
     guard_stack();
     port_start();
-    lan_app();
+    (void)main();
+    for (;;) {
+    }
 }
 
 uint32_t port_stack_size(void) { return (uint32_t)__stack_top - (uint32_t)__stack_bottom; }

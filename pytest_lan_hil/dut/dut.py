@@ -307,8 +307,8 @@ class Dut:
     def silence(self, error: DutTimeout) -> Exception:
         """What to raise for a DUT that did not answer, once the probe has looked at its core.
 
-        DutFault if the core is in a fault handler or locked up; ConsoleError if it never answered in this
-        session though the core is sound (wiring, baud rate); else the timeout itself, with what the core was
+        DutFault if the core is in a fault handler or locked up; ConsoleError if nothing sound ever came over
+        these wires though the core is (wiring, baud rate); else the timeout itself, with what the core was
         doing.
         """
         try:
@@ -319,7 +319,7 @@ class Dut:
             )
         if diagnosis.faulted:
             return DutFault(f"{error.problem}; the {diagnosis}", fix="look at the function named here")
-        if not self._answered:
+        if not (self._answered or any(line.text.startswith("m-") for line in self.console.lines)):
             return ConsoleError(
                 f"{error.problem}; it has not answered once in this session, but its {diagnosis}",
                 fix="check the wiring of TX and RX, `baudrate` of the board and `console` of the bench",

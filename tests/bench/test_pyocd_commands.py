@@ -236,10 +236,13 @@ def test_gdb_loads_breaks_continues_and_walks_the_stack(
         "load",
         "monitor reset halt",
         "break lan_cfc_step",
-        "break lan_app",
+        "break main",
         "continue",
         "backtrace",
         "stepi",
+        "break sleep_masked",
+        "continue",
+        "backtrace",
         "info registers pc",
         "monitor reset halt",
         "maintenance flush register-cache",
@@ -255,8 +258,9 @@ def test_gdb_loads_breaks_continues_and_walks_the_stack(
         check=False,
     )
     said = done.stdout
-    assert re.search(r"Breakpoint \d, lan_app \(", said), said
-    assert re.search(r"#0 +lan_app \(.*\n(.*\n)*?#1 +0x\w+ in startup ", said), said
+    assert re.search(r"Breakpoint \d, main \(", said), said
+    assert re.search(r"#0 +main \(", said), said
+    assert re.search(r"#0 +sleep_masked \(.*\n(.*\n)*?#\d +(0x\w+ in )?main ", said), said
     entry = int.from_bytes(image.segments[0].data[4:8], "little") & ~1
     assert re.search(rf"\npc +0x{entry:x} ", said), said
     assert "Remote communication error" not in said

@@ -95,6 +95,14 @@ def test_silence_is_explained_by_the_core(
         desk.dut.command("die")
 
 
+def test_firmware_that_falls_silent_on_wires_that_carried_another_is_at_fault(desk: Desk) -> None:
+    """A new image that hangs before its first word is not a matter of wiring."""
+    desk.port.say("m-ready")
+    desk.probe.core = "running"
+    with pytest.raises(DutTimeout, match="core is running"):
+        desk.dut.command("die")
+
+
 def test_a_reported_fault_ends_the_wait_and_names_the_function(desk: Desk, image: FirmwareImage) -> None:
     desk.dut.image = image
     start, _, name = image.functions[0]
