@@ -58,8 +58,11 @@ class Gateway:
     """A Pushgateway on a loopback port; `with started()` runs it."""
 
     def __init__(self, binary: str) -> None:
-        self._command = [binary, f"--web.listen-address=127.0.0.1:{_free_port()}", "--log.level=error"]
-        self.url = "http://" + self._command[1].partition("=")[2]
+        address = f"127.0.0.1:{_free_port()}"
+        # Debian's build keeps what was pushed in a file of the system unless it is told to forget.
+        keep_nothing = "--persistence.file="
+        self._command = [binary, f"--web.listen-address={address}", keep_nothing, "--log.level=error"]
+        self.url = f"http://{address}"
 
     @contextlib.contextmanager
     def started(self) -> Iterator[None]:
