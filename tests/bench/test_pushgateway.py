@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from publish_samples import POWER, RECORD
+from required import binary
 
 from pytest_lan_hil.cli.app import app
 from pytest_lan_hil.cli.failures import run
@@ -36,16 +35,6 @@ PASSED = dataclasses.replace(
     measurements={"power": POWER},
     tests=RECORD.tests[:1],
 )
-
-
-def _binary(name: str) -> str:
-    """Its path; a test that needs a missing one skips, but in CI (LAN_HIL_REQUIRE_SERVERS) fails."""
-    path = shutil.which(name)
-    if path is None:
-        if os.environ.get("LAN_HIL_REQUIRE_SERVERS"):
-            pytest.fail(f"{name} is not installed, and LAN_HIL_REQUIRE_SERVERS is set")
-        pytest.skip(f"{name} is not installed (Debian: apt install prometheus-pushgateway prometheus)")
-    return path
 
 
 def _free_port() -> int:
@@ -105,7 +94,7 @@ class Gateway:
 
 @pytest.fixture
 def gateway() -> Gateway:
-    return Gateway(_binary("prometheus-pushgateway"))
+    return Gateway(binary("prometheus-pushgateway", "prometheus-pushgateway"))
 
 
 def test_a_push_is_served_with_help_base_units_labels_and_group(gateway: Gateway) -> None:
@@ -177,7 +166,7 @@ def test_what_a_dead_gateway_missed_is_spooled_and_pushed_later(
 
 
 def test_promtool_has_nothing_to_say_against_our_metrics(gateway: Gateway) -> None:
-    promtool = _binary("promtool")
+    promtool = binary("promtool", "prometheus")
     with gateway.started():
         assert push(RECORD, gateway.url).ok
         text = gateway.metrics()
@@ -192,7 +181,7 @@ def test_promtool_has_nothing_to_say_against_our_metrics(gateway: Gateway) -> No
 def test_a_missing_server_skips_here_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LAN_HIL_REQUIRE_SERVERS", raising=False)
     with pytest.raises(pytest.skip.Exception):
-        _binary("no-such-server")
+        binary("no-such-server", "no-such-package")
     monkeypatch.setenv("LAN_HIL_REQUIRE_SERVERS", "1")
     with pytest.raises(pytest.fail.Exception):
-        _binary("no-such-server")
+        binary("no-such-server", "no-such-package")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from required import binary
 
 from pytest_lan_hil.dut.image import FirmwareImage, load_image
 
@@ -166,12 +166,7 @@ def test_an_address_where_nothing_is_is_a_transfer_fault(environment: dict[str, 
 @pytest.fixture
 def gdb() -> str:
     """gdb for Arm; must be there where servers are required (CI)."""
-    found = shutil.which("gdb-multiarch")
-    if found is None:
-        if os.environ.get("LAN_HIL_REQUIRE_SERVERS"):
-            pytest.fail("gdb-multiarch is missing, and LAN_HIL_REQUIRE_SERVERS is set")
-        pytest.skip("gdb-multiarch is not installed")
-    return found
+    return binary("gdb-multiarch", "gdb-multiarch")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from publish_samples import RECORD, waveform
+from required import binary
 
 from pytest_lan_hil.publish.html import render_html
 
@@ -28,12 +27,7 @@ POINT_AT_THE_MIDDLE = """
 
 @pytest.fixture
 def chromium() -> str:
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("LAN_HIL_REQUIRE_SERVERS"):
-            pytest.fail("chromium is not installed, and LAN_HIL_REQUIRE_SERVERS is set")
-        pytest.skip("chromium is not installed (Debian: apt install chromium)")
-    return path
+    return binary("chromium", "chromium")
 
 
 def test_report_is_complete_in_one_file_and_reads_out_the_waveform(chromium: str, tmp_path: Path) -> None:

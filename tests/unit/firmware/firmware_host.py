@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import os
 import platform
-import shutil
 import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import pytest
+from required import binary
 
 FIRMWARE = Path(__file__).resolve().parents[3] / "firmware"
 HOST = Path(__file__).resolve().parent / "host"
@@ -31,12 +29,7 @@ EXACT_ON_X86 = ["-msse2", "-mfpmath=sse"] if platform.machine() in ("x86_64", "i
 
 def build(folder: Path) -> Path:
     """Compile common/ with the test's port into a shared library."""
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        reason = "no gcc on this machine, so the firmware's C can't be run on it: apt install gcc"
-        if os.environ.get("LAN_HIL_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    compiler = binary("gcc", "gcc")
     library = folder / "libfirmware.so"
     sources = sorted(path for path in (FIRMWARE / "common").glob("*.c") if path.name != "app.c")
     command = [

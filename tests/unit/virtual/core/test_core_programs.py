@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import assemble
-import pytest
+from required import binary
 
 
 def test_every_program_is_what_the_assembler_makes_of_its_text() -> None:
-    if shutil.which(assemble.ASSEMBLER) is None:
-        reason = f"no {assemble.ASSEMBLER} on this machine: apt install binutils-arm-none-eabi"
-        if os.environ.get("LAN_HIL_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    binary(assemble.ASSEMBLER, "binutils-arm-none-eabi")
     found = [program for file in assemble.test_files() for program in assemble.programs(file)]
     codes = assemble.assemble([program.asm for program in found])
     wrong = [
