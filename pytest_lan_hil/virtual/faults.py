@@ -10,9 +10,8 @@ Written in the environment (LAN_HIL_VIRTUAL_FAULTS) or as `fault=` in a device U
     probe_absent             there is no debug probe
 
 What the virtual bench does not model: supply brown-out and ripple, contact bounce and wiring faults, clock
-tolerance and drift (every oscillator is exact), temperature, radio and USB, cache lines (a hit rate stands
-for them), bus contention between CPU and EasyDMA, and the analog front end of the analyzer (see
-`sampling`).
+tolerance and drift (every oscillator is exact), temperature, radio and USB, bus contention between CPU and
+EasyDMA, and the analog front end of the analyzer (see `sampling`).
 """
 
 from __future__ import annotations
