@@ -10,6 +10,7 @@
     │   ├── ConsoleError              the serial port can't be opened or broke
     │   ├── InstrumentError           a power analyzer or edge source that fails
     │   ├── IdentityError             the image on the DUT is not proved to be the image under test
+    │   ├── CapabilityMissing         the bench lacks what the test asks for: pytest skips the test
     │   └── MeasurementInvalid        the record can't support a number (gaps, edges, debugger)
     └── DutError                      the device under test is at fault: exit code 1
         ├── DutTimeout                the DUT stopped answering
@@ -114,6 +115,10 @@ class InstrumentError(BlockedError):
 
 class IdentityError(BlockedError):
     """The image that runs on the DUT is not proved to be the image under test."""
+
+
+class CapabilityMissing(BlockedError):
+    """The bench lacks what was asked for: an instrument, an input, a DUT that answers."""
 
 
 class MeasurementInvalid(BlockedError):

@@ -81,6 +81,23 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
+class Contribution:
+    """One line of an uncertainty budget.
+
+    Attributes:
+        name: "current gain".
+        half_width: 95 % half-width, in the unit of the measurement.
+        unit: That unit.
+        source: Where the figure comes from: data sheet and table, or the record itself.
+    """
+
+    name: str
+    half_width: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """A quantity's distribution in one test, with uncertainty and provenance.
 
@@ -97,6 +114,7 @@ class Measurement:
         conditions: State of the bench.
         notes: Sentences that a reader of the number must know.
         duration_s: Seconds of record that the values come from; 0 where that means nothing (memory).
+        contributions: The instrument's part of the uncertainty, line by line (`--explain` prints them).
     """
 
     quantity: str
@@ -111,6 +129,7 @@ class Measurement:
     conditions: Conditions = Conditions()
     notes: tuple[str, ...] = ()
     duration_s: float = 0.0
+    contributions: tuple[Contribution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Quantity:
         statistic: What is judged unless the marker says otherwise: "mean", "max" or a percentile ("p95").
         metric: Prometheus name, in base unit.
         scale: Base unit per display unit.
-        capability: What a bench must offer to measure it (see `instruments`).
+        needs: What a bench must offer to measure it (see `instruments.base.CAPABILITIES`).
         help: One line for `# HELP` and reports.
     """
 
@@ -40,7 +40,7 @@ class Quantity:
     statistic: str
     metric: str
     scale: float
-    capability: str
+    needs: tuple[str, ...]
     help: str
 
     @property
@@ -57,22 +57,22 @@ class Quantity:
 _ROWS = (
     Quantity(
         "latency", "latency per inference", "ms", Direction.LOWER, "p95",
-        "lan_inference_latency_seconds", 1e-3, "power.markers",
+        "lan_inference_latency_seconds", 1e-3, ("edges",),
         "Time from the rising to the falling edge of the inference marker line",
     ),
     Quantity(
         "energy", "energy per inference", "uJ", Direction.LOWER, "mean",
-        "lan_energy_per_inference_joules", 1e-6, "power.waveform",
+        "lan_energy_per_inference_joules", 1e-6, ("power.waveform", "edges"),
         "Energy taken from the supply between the edges of the inference marker line",
     ),
     Quantity(
         "power", "mean power", "mW", Direction.LOWER, "mean",
-        "lan_power_watts", 1e-3, "power",
+        "lan_power_watts", 1e-3, ("power",),
         "Mean power over the measured part of the test",
     ),
     Quantity(
         "memory", "memory", "KB", Direction.LOWER, "max",
-        "lan_memory_bytes", 1024.0, "memory",
+        "lan_memory_bytes", 1024.0, ("memory",),
         "Static RAM of the image plus the stack's high-water mark (1 KB = 1024 bytes)",
     ),
 )  # fmt: skip

@@ -43,7 +43,7 @@ class FirmwareIdentity:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """One device on the bench: role ("probe", "console", "analyzer"), URI, what it says it is."""
+    """One device on the bench: role ("probe", "console", "analyzer", "edges"), URI, what it says it is."""
 
     role: str
     uri: str
@@ -105,3 +105,8 @@ class RunRecord:
     measurements: dict[str, Measurement] | None = None
     versions: dict[str, str] | None = None
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def replayed(self) -> bool:
+        """True if a recorded capture was judged, not a board."""
+        return any(device.uri.startswith("replay:") for device in self.devices)
