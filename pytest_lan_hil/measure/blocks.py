@@ -1,9 +1,11 @@
 """Mean power of a load that repeats: which stretches of the record can count as independent of each other.
 
 The samples of a current are far from independent (a duty cycle repeats, regulators ring), so n samples say
-much less than n independent values would. The record is cut into blocks instead, whole marker periods where
-the marker line shows them, and blocks are joined until neighbours no longer resemble each other (batch means;
-G. S. Fishman, Management Science 24, 1978, doubles the batch size until von Neumann's test passes).
+much less than n independent values would. The record is cut into cells instead, whole marker periods where
+the marker line shows them, and cells are joined into some dozens of blocks (batch means; G. S. Fishman,
+Management Science 24, 1978). Correlation that lasts shorter than a block is gone then; what is left is
+counted by the blocks' effective number. benchmarks/bench_coverage.py measures how often the intervals hold
+the truth.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.measure.statistics import is_autocorrelated
+from pytest_lan_hil.measure.statistics import effective_n
 
 # Cells that an unmarked record is cut into before joining, and the fewest samples of a cell.
 _CELLS = 1024
 _FEWEST_SAMPLES = 8
-# The most blocks worth having (more adds nothing to Student's t), and the fewest that the test can judge.
-_MOST_BLOCKS = 256
+# The most blocks worth having: more shorten Student's t by less than 2 %, and let correlation in that is too
+# weak to be seen in each block and not in all of them.
+_MOST_BLOCKS = 64
+# The fewest that can be tested for resembling each other, and how many independent ones they must be worth.
 _FEWEST_BLOCKS = 8
+_FEWEST_WORTH = 5
 # A record counts as periodic if what lies outside whole periods is not longer than a period (and 5 %).
 _SLACK = 1.05
 
@@ -74,41 +79,41 @@ def _periods(start: float, stop: float, rises_s: NDArray[np.float64]) -> NDArray
 
 
 def independent_blocks(
-    energy_j: NDArray[np.float64], duration_s: NDArray[np.float64], *, fewest: int
+    energy_j: NDArray[np.float64], duration_s: NDArray[np.float64], *, periodic: bool
 ) -> NDArray[np.float64] | None:
-    """Join cells into blocks until neighbouring blocks are no longer correlated.
-
-    A block's value is the ratio estimator's: mean power plus the block's deviation from it, weighted by the
-    block's share of time (W. G. Cochran, Sampling Techniques, 6.3). The mean of the values is therefore
-    exactly energy over time, also where blocks differ in length; for equal lengths it is each block's power.
+    """Join cells into blocks that tell how certain the mean is; see `blocks_of` for their values.
 
     Args:
         energy_j: shape (n,), of each cell.
         duration_s: shape (n,), of each cell.
-        fewest: The fewest blocks that are accepted.
+        periodic: As `Cells` says. A load that repeats by construction has a mean to be found, however slowly
+            it wanders: its blocks are kept, and the estimate counts them as the few independent values that
+            they are worth.
 
     Returns:
-        shape (blocks,), watts, or None if there are fewer cells, or if even the coarsest blocks that can be
-        tested are correlated. With `fewest` below what can be tested those blocks are returned nevertheless.
+        shape (blocks,), watts, or None if there are too few cells (2 periods, 8 others), or if the power
+        varies so slowly that the record shows less than five independent values of it.
+    """
+    cells = len(energy_j)
+    if cells < (2 if periodic else _FEWEST_BLOCKS):
+        return None
+    values = blocks_of(energy_j, duration_s, cells // -(-cells // _MOST_BLOCKS))
+    return values if periodic or effective_n(values.tolist()) >= _FEWEST_WORTH else None
+
+
+def blocks_of(
+    energy_j: NDArray[np.float64], duration_s: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    """Join cells into `count` blocks (or as many as there are cells), and give each one's value in watts.
+
+    A block's value is the ratio estimator's: mean power plus the block's deviation from it, weighted by the
+    block's share of time (W. G. Cochran, Sampling Techniques, 6.3). The mean of the values is therefore
+    exactly energy over time, also where blocks differ in length; for equal lengths it is each block's power.
     """
     cells = len(energy_j)
     mean = float(energy_j.sum() / duration_s.sum())
-    count = min(cells, _MOST_BLOCKS)
-    while count >= max(fewest, 1):
-        first = np.arange(count) * cells // count
-        energy = np.add.reduceat(energy_j, first)
-        duration = np.add.reduceat(duration_s, first)
-        values: NDArray[np.float64] = mean + (energy - mean * duration) / duration.mean()
-        if not is_autocorrelated(values.tolist()):
-            return values
-        if count < 2 * _FEWEST_BLOCKS:
-            # A load that repeats by construction has a mean to be found, however slowly it wanders: its
-            # blocks are kept, and the estimate counts them as the few independent values they are worth.
-            return values if fewest < _FEWEST_BLOCKS else None
-        count //= 2
-    return None
-
-
-def fewest_blocks(cells: Cells) -> int:
-    """Whole periods repeat by construction, so two will do; other blocks must be enough to be tested."""
-    return 2 if cells.periodic else _FEWEST_BLOCKS
+    first = np.arange(min(count, cells)) * cells // min(count, cells)
+    energy = np.add.reduceat(energy_j, first)
+    duration = np.add.reduceat(duration_s, first)
+    values: NDArray[np.float64] = mean + (energy - mean * duration) / duration.mean()
+    return values

@@ -12,17 +12,22 @@ from dataclasses import replace
 import numpy as np
 
 from pytest_lan_hil.measure import uncertainty
-from pytest_lan_hil.measure.blocks import cells_of, fewest_blocks, independent_blocks
+from pytest_lan_hil.measure.blocks import blocks_of, cells_of, independent_blocks
 from pytest_lan_hil.measure.energy import energies, touches_gap
 from pytest_lan_hil.measure.soundness import lost_too_much, require_finite, require_sound, usable_windows
 from pytest_lan_hil.measure.statistics import describe, estimate, is_autocorrelated
 from pytest_lan_hil.measure.windows import find_windows, windows_of
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
-from pytest_lan_hil.model.measurement import Conditions, Measurement
+from pytest_lan_hil.model.measurement import Conditions, Contribution, Measurement
 from pytest_lan_hil.model.quantities import QUANTITIES
 
 INFERENCE = "inference"
+# Blocks of a record whose power wanders at every scale: too few to be tested for resembling each other, which
+# they do, and which the offset covers.
+_WANDERING_BLOCKS = 7
+_PERIODS = "whole periods of the marker line"
+_PARTS = "equal parts of the record"
 
 
 def latency(capture: Capture, marker: str = INFERENCE) -> Measurement:
@@ -35,9 +40,11 @@ def latency(capture: Capture, marker: str = INFERENCE) -> Measurement:
     windows = windows_of(capture, marker)
     usable, notes = usable_windows(capture, windows, marker)
     durations = windows.duration_s[usable]
-    parts = uncertainty.latency_contributions(capture.accuracy, windows.resolution_s, float(durations.max()))
+    parts = uncertainty.latency_contributions(
+        capture.accuracy, windows.resolution_s, float(durations.max()), jitter_s=windows.jitter_s
+    )
     return _measurement(
-        "latency", (durations * 1e3).tolist(), uncertainty.combined(parts), capture, notes,
+        "latency", (durations * 1e3).tolist(), parts, capture, notes,
         duration_s=float(windows.stop_s[usable][-1] - windows.start_s[usable][0]),
     )  # fmt: skip
 
@@ -55,10 +62,11 @@ def energy(capture: Capture, marker: str = INFERENCE) -> Measurement:
     joules = energies(capture, start_s, stop_s)
     require_finite(capture, joules, start_s, stop_s)
     parts = uncertainty.energy_contributions(
-        capture, start_s, stop_s, float(joules.mean()), windows.resolution_s
-    )
+        capture, start_s, stop_s, float(joules.mean()), windows.resolution_s,
+        jitter_s=windows.jitter_s, tie_s=windows.tie_s,
+    )  # fmt: skip
     return _measurement(
-        "energy", (joules * 1e6).tolist(), uncertainty.combined(parts), capture,
+        "energy", (joules * 1e6).tolist(), parts, capture,
         notes + _supply_note(capture), duration_s=float(stop_s[-1] - start_s[0]),
     )  # fmt: skip
 
@@ -101,25 +109,37 @@ def mean_power(
     durations = end - begin
     total_s = float(durations.sum())
     watts = float(joules.sum()) / total_s
+    parts = uncertainty.power_contributions(capture, begin, end, watts)
     notes = _supply_note(capture)
-    blocks = independent_blocks(joules, durations, fewest=fewest_blocks(cells))
-    if blocks is None:
-        values = [watts * 1e3]
-        notes += (
-            f"the power varies too slowly for an interval from {total_s:.3g} s of record: neighbouring parts"
-            f" resemble each other; measure for at least {4 * total_s:.3g} s",
-        )
-    else:
+    blocks = independent_blocks(joules, durations, periodic=cells.periodic)
+    wandering = blocks_of(joules, durations, _WANDERING_BLOCKS) * 1e3
+    if blocks is not None:
         values = (blocks * 1e3).tolist()
-        kind = "whole periods of the marker line" if cells.periodic else "equal parts of the record"
+        kind = _PERIODS if cells.periodic else _PARTS
         notes += (f"mean of {len(values)} blocks of {total_s / len(values):.3g} s, {kind}",)
         if is_autocorrelated(values):
             notes += (
                 "the power varies slowly: neighbouring blocks resemble each other, which widens the interval;"
                 " a longer record narrows it",
             )
-    parts = uncertainty.power_contributions(capture, begin, end, watts)
-    return _measurement("power", values, uncertainty.combined(parts), capture, notes, duration_s=total_s)
+    elif len(wandering) == _WANDERING_BLOCKS and describe(
+        wandering.tolist()
+    ).std * 1.96 <= uncertainty.offset_of(parts):
+        # Noise that is as strong over a year as over a second (1/f) has no mean that a longer record finds;
+        # the instrument's data sheet bounds it by its offset, and that is counted.
+        values = wandering.tolist()
+        notes += (
+            f"mean of {len(values)} blocks of {total_s / len(values):.3g} s; the power wanders at every"
+            " scale, by less than the instrument's own offset limit, which covers it; a longer record does"
+            " not help",
+        )
+    else:
+        values = [watts * 1e3]
+        notes += (
+            f"the power varies too slowly for an interval from {total_s:.3g} s of record: neighbouring parts"
+            f" resemble each other; measure for at least {4 * total_s:.3g} s",
+        )
+    return _measurement("power", values, parts, capture, notes, duration_s=total_s)
 
 
 def memory(
@@ -151,6 +171,7 @@ def from_values(
     unit: str | None = None,
     statistic: str | None = None,
     instrument_error: float = 0.0,
+    contributions: tuple[Contribution, ...] = (),
     instrument: str = "test",
     simulated: bool = False,
     notes: tuple[str, ...] = (),
@@ -162,13 +183,15 @@ def from_values(
         values: In display unit.
         unit: Required for a name of the caller's own; must agree with the table otherwise.
         statistic: "mean", "max" or "pNN"; by default the table's, else "mean".
-        instrument_error: 95 % half-width of what measured.
+        instrument_error: 95 % half-width of what measured ...
+        contributions: ... or what it consists of, in display unit; then it is their root sum of squares.
         instrument: What measured.
         simulated: True if a virtual bench made the values.
         notes: For the reader.
 
     Raises:
-        InputError: Unknown statistic, wrong or missing unit.
+        InputError: Unknown statistic, wrong or missing unit, contributions in another unit or beside an
+            instrument error.
         MeasurementInvalid: No values, or one that is not finite.
     """
     row = QUANTITIES.get(quantity)
@@ -177,6 +200,20 @@ def from_values(
     if row is not None and unit not in (None, row.unit):
         raise InputError(f"{quantity} in {unit}", fix=f"convert the values to {row.unit}")
     chosen_unit = row.unit if row else str(unit)
+    if contributions and instrument_error:
+        raise InputError(
+            f"{quantity} with an instrument error and also contributions to it", fix="give one or the other"
+        )
+    for part in contributions:
+        if part.unit != chosen_unit:
+            raise InputError(
+                f"{quantity} is in {chosen_unit}, its contribution {part.name!r} in {part.unit}",
+                fix=f"convert the contribution to {chosen_unit}",
+            )
+    if instrument_error:
+        contributions = (
+            Contribution("instrument error", instrument_error, chosen_unit, "given by the test"),
+        )
     chosen = statistic or (row.statistic if row else "mean")
     return Measurement(
         quantity=quantity,
@@ -184,18 +221,20 @@ def from_values(
         n=len(values),
         values=tuple(float(value) for value in values),
         spread=describe(values),
-        estimate=estimate(values, chosen, instrument_error),
+        estimate=estimate(values, chosen, uncertainty.combined(contributions)),
         lost_share=0.0,
         instrument=instrument,
         simulated=simulated,
         notes=notes,
+        contributions=contributions,
     )
 
 
 def pool(measurements: Sequence[Measurement]) -> Measurement:
     """Join measurements of one quantity as if made in one go, in the given order.
 
-    The instrument's error is the largest of theirs; conditions that differ are reported as "mixed".
+    Of each contribution to the instrument's error the largest counts; conditions that differ are reported as
+    "mixed".
 
     Raises:
         InputError: None given, or they differ in quantity, unit or statistic.
@@ -211,7 +250,9 @@ def pool(measurements: Sequence[Measurement]) -> Measurement:
     values = tuple(value for one in measurements for value in one.values)
     weights = [one.duration_s or 1.0 for one in measurements]
     lost = sum(one.lost_share * weight for one, weight in zip(measurements, weights, strict=True))
-    error = max(one.estimate.instrument_error for one in measurements)
+    parts = uncertainty.largest_of_each([one.contributions for one in measurements])
+    # Records of older versions have no contributions.
+    error = max(uncertainty.combined(parts), *(one.estimate.instrument_error for one in measurements))
     return replace(
         first,
         n=len(values),
@@ -224,6 +265,7 @@ def pool(measurements: Sequence[Measurement]) -> Measurement:
         conditions=_common_conditions([one.conditions for one in measurements]),
         notes=tuple(dict.fromkeys(note for one in measurements for note in one.notes)),
         duration_s=sum(one.duration_s for one in measurements),
+        contributions=parts,
     )
 
 
@@ -241,14 +283,14 @@ def _common_conditions(conditions: Sequence[Conditions]) -> Conditions:
 def _measurement(
     quantity: str,
     values: list[float],
-    instrument_error: float,
+    contributions: tuple[Contribution, ...],
     capture: Capture,
     notes: tuple[str, ...],
     *,
     duration_s: float,
 ) -> Measurement:
     made = from_values(
-        quantity, values, instrument_error=instrument_error, simulated=capture.instrument.simulated,
+        quantity, values, contributions=contributions, simulated=capture.instrument.simulated,
         instrument=f"{capture.instrument.model} {capture.instrument.serial}".strip(), notes=notes,
     )  # fmt: skip
     return replace(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lan_hil.measure.energy import touches_gap
-from pytest_lan_hil.measure.windows import Windows
+from pytest_lan_hil.measure.nesting import nested
+from pytest_lan_hil.measure.windows import Windows, find_windows, high_spans, watched_s
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import MeasurementInvalid
 
@@ -14,6 +18,10 @@ from pytest_lan_hil.model.errors import MeasurementInvalid
 MAX_LOST_SHARE = 0.01
 # Gaps hit long windows more often than short ones: beyond this share the windows left over are a selection.
 MAX_UNUSABLE_SHARE = 0.1
+# Two windows and the pause between them take a whole number of periods and one window, to this share of a
+# window; with fewer windows than this the period isn't known well enough to say so.
+_SAME_LENGTH = 0.1
+_FEWEST_FOR_A_PERIOD = 5
 
 
 def require_sound(capture: Capture) -> None:
@@ -27,15 +35,16 @@ def require_sound(capture: Capture) -> None:
             f"the capture has {capture.sample_rate_hz} samples per second",
             fix="record again; a file with this rate is damaged",
         )
-    if not len(capture.current_a):
+    if not capture.count:
         raise MeasurementInvalid(
             "the capture is empty: the analyzer delivered no samples",
             fix="check the analyzer's USB connection, then run `lan-hil doctor`",
         )
-    if len(capture.current_a) != len(capture.voltage_v):
+    factors = {len(capture.current_a), len(capture.voltage_v)}
+    if len(factors) > 1 or not factors <= {0, capture.count}:
         raise MeasurementInvalid(
             f"the capture has {len(capture.current_a)} samples of current and {len(capture.voltage_v)}"
-            " of voltage",
+            " of voltage" + ("" if capture.power_w is None else f" beside {capture.count} of power"),
             fix="record again; the record is damaged",
         )
     if not capture.complete:
@@ -66,24 +75,136 @@ def usable_windows(
     Raises:
         MeasurementInvalid: Too many windows overlap dropped samples, or none is left.
     """
-    lost = touches_gap(capture.gaps, capture.sample_rate_hz, windows.start_s, windows.stop_s)
-    beyond = windows.stop_s * capture.sample_rate_hz > len(capture.current_a) + 1e-6
-    if lost.mean() > MAX_UNUSABLE_SHARE:
-        raise lost_too_much(capture, f"samples in {lost.sum()} of {len(windows)} {marker} windows")
-    usable = ~(lost | beyond)
+    dropped = touches_gap(capture.gaps, capture.sample_rate_hz, windows.start_s, windows.stop_s)
+    unseen = _touches_lost(windows)
+    outside = (windows.start_s * capture.sample_rate_hz < -1e-6) | (
+        windows.stop_s * capture.sample_rate_hz > capture.count + 1e-6
+    )
+    if dropped.mean() > MAX_UNUSABLE_SHARE:
+        raise lost_too_much(capture, f"samples in {dropped.sum()} of {len(windows)} {marker} windows")
+    if unseen.mean() > MAX_UNUSABLE_SHARE:
+        raise MeasurementInvalid(
+            f"{unseen.sum()} of {len(windows)} {marker} windows touch a time in which edges may be missing"
+            f" ({len(windows.lost)} such times, first from {windows.lost[0][0]:.6f} s)",
+            fix="make the edge source's buffer larger, or keep the host less busy while it records",
+        )
+    usable = ~(dropped | unseen | outside)
     if not usable.any():
         raise MeasurementInvalid(
             f"none of the {len(windows)} {marker} windows lies wholly inside the capture's"
-            f" {capture.duration_s:.3f} s of current and voltage",
+            f" {capture.duration_s:.3f} s of {'current and voltage' if capture.power_w is None else 'power'}",
             fix="record longer",
         )
-    notes: tuple[str, ...] = ()
-    if lost.any():
-        notes += (f"{lost.sum()} of {len(windows)} windows overlap dropped samples and are not used",)
-    cut = int(windows.open_at_start) + int(windows.open_at_end) + int((beyond & ~lost).sum())
+    notes = windows.notes
+    if dropped.any():
+        notes += (f"{dropped.sum()} of {len(windows)} windows overlap dropped samples and are not used",)
+    if unseen.any():
+        notes += (
+            f"{unseen.sum()} of {len(windows)} windows touch a time in which edges may be missing and are not"
+            " used",
+        )
+    cut = int(windows.open_at_start) + int(windows.open_at_end) + int((outside & ~dropped & ~unseen).sum())
     if cut:
         notes += (f"{cut} window{'s' if cut > 1 else ''} cut by the start or end of the record, not used",)
     return usable, notes
+
+
+def _touches_lost(windows: Windows) -> NDArray[np.bool_]:
+    touched = np.zeros(len(windows), bool)
+    for start, stop in windows.lost:
+        touched |= (windows.start_s <= stop) & (windows.stop_s >= start)
+    return touched
+
+
+def check_markers(capture: Capture, *, inner: str = "inference", outer: str = "phase") -> tuple[str, ...]:
+    """Refuse marker lines that contradict each other, and name what else is wrong with them.
+
+    A line that the capture lacks or that never moves is not an error here: who needs its windows says so.
+
+    Args:
+        capture: The record.
+        inner: The line that is high for one piece of work.
+        outer: The line that is high while several of these are measured.
+
+    Returns:
+        What a reader of any number from these lines must know: bounce, edges that may be missing, windows
+        of the inner line that an edge of the outer line falls into.
+
+    Raises:
+        MeasurementInvalid: A line bounces too much, or the two lines are swapped.
+    """
+    found = {
+        name: find_windows(line, name=f"marker line {name!r}")
+        for name, line in sorted(capture.markers.items())
+        if watched_s(line) > 0
+    }
+    notes: tuple[str, ...] = ()
+    for name, windows in found.items():
+        notes += windows.notes + _lost_edges(name, windows) + _merged(name, windows)
+    if inner not in found or outer not in found:
+        return notes
+    _refuse_swapped(capture, found, inner, outer)
+    straddles = nested(found[inner], found[outer]).straddles
+    if straddles.any():
+        first = found[inner].start_s[np.argmax(straddles)]
+        notes += (
+            f"{straddles.sum()} of {len(straddles)} {inner!r} windows lie across an edge of {outer!r} (first"
+            f" at {first:.6f} s): {outer!r} should be high for the whole of each",
+        )
+    return notes
+
+
+def _lost_edges(name: str, windows: Windows) -> tuple[str, ...]:
+    if not windows.lost:
+        return ()
+    start, stop = windows.lost[0]
+    return (
+        f"marker line {name!r}: edges may be missing in {len(windows.lost)}"
+        f" place{'s' if len(windows.lost) > 1 else ''} (first from {start:.6f} to {stop:.6f} s)",
+    )
+
+
+def _merged(name: str, windows: Windows) -> tuple[str, ...]:
+    """Windows as long as several and the pauses between them; on sampled lines no lost edge is reported."""
+    if len(windows) < _FEWEST_FOR_A_PERIOD:
+        return ()
+    length_s = float(np.median(windows.duration_s))
+    period_s = float(np.median(np.diff(windows.start_s)))
+    excess_s = windows.duration_s - length_s
+    more = np.round(excess_s / period_s)
+    merged = (more >= 1) & (np.abs(excess_s - more * period_s) < _SAME_LENGTH * length_s)
+    if not merged.any():
+        return ()
+    k = int(np.argmax(merged))
+    return (
+        f"marker line {name!r}: {merged.sum()} of {len(windows)} windows (first at"
+        f" {windows.start_s[k]:.6f} s) last as long as {int(more[k]) + 1} and the pause between: a fall and a"
+        " rise may be missing",
+    )
+
+
+def _refuse_swapped(capture: Capture, found: Mapping[str, Windows], inner: str, outer: str) -> None:
+    def held_by(held: str, holder: str) -> NDArray[np.int64]:
+        """Levels that the record cuts hold windows as well as whole ones."""
+        starts, stops = high_spans(capture.markers[holder])
+        return nested(found[held], replace(found[holder], start_s=starts, stop_s=stops)).outer
+
+    if not found[inner].edges:
+        return  # stuck, which says nothing of the other line
+    holders = held_by(outer, inner)
+    wrong = int((holders >= 0).sum())
+    if wrong * 2 <= len(holders) or (held_by(inner, outer) >= 0).any():
+        return
+    levels = len(np.unique(holders[holders >= 0]))
+    median_ms = float(np.median(found[outer].duration_s)) * 1e3
+    raise MeasurementInvalid(
+        f"marker lines {inner!r} and {outer!r} look swapped: {wrong} of {len(holders)} {outer!r} windows"
+        f" (median {median_ms:.6g} ms, first at {found[outer].start_s[0]:.6f} s) lie inside {levels} high"
+        f" level{'s' if levels > 1 else ''} of {inner!r}, and no {inner!r} window lies inside one of"
+        f" {outer!r}",
+        fix=f"swap the two wires, or the inputs of {inner} and {outer} under [markers] in the bench file; if"
+        f" the firmware marks parts of an inference, call that line something else than {outer}",
+    )
 
 
 def require_finite(
@@ -105,11 +226,17 @@ def require_finite(
         return
     first = int(start_s[bad[0]] * capture.sample_rate_hz)
     last = int(np.ceil(stop_s[bad[0]] * capture.sample_rate_hz))
-    current, voltage = capture.current_a[first:last], capture.voltage_v[first:last]
-    where = np.flatnonzero(~(np.isfinite(current) & np.isfinite(voltage)))
+    if capture.power_w is None:
+        finite = np.isfinite(capture.current_a[first:last]) & np.isfinite(capture.voltage_v[first:last])
+    else:
+        finite = np.isfinite(capture.power_w[first:last])
+    where = np.flatnonzero(~finite)
     at = first + (int(where[0]) if where.size else 0)
+    if capture.power_w is None:
+        value = f"{capture.current_a[at]} A and {capture.voltage_v[at]} V"
+    else:
+        value = f"{capture.power_w[at]} W"
     raise MeasurementInvalid(
-        f"sample {at} (at {at / capture.sample_rate_hz:.6f} s) is {capture.current_a[at]} A and"
-        f" {capture.voltage_v[at]} V, and lies in no gap",
+        f"sample {at} (at {at / capture.sample_rate_hz:.6f} s) is {value}, and lies in no gap",
         fix="the record is damaged, or the analyzer was overloaded: check its range and record again",
     )

@@ -18,10 +18,14 @@ from pytest_lan_hil.model.measurement import Estimate, Spread
 
 CONFIDENCE = 0.95
 _TAIL = (1 - CONFIDENCE) / 2
-# One-sided 5 % point of the normal distribution: the lag-1 autocorrelation of n independent values is
-# roughly normal with standard deviation 1/sqrt(n), and beyond this many of them it is taken as real.
+# The lag-1 autocorrelation of n independent values has mean -1/n and standard deviation 1/sqrt(n). Neighbours
+# resemble each other beyond chance from the one-sided 5 % point on; what they cost is counted from one
+# standard deviation on: leaving real correlation out costs coverage, counting chance only a little width.
 _LAG_1_LIMIT = 1.645
+_LAG_1_COUNTS = 1.0
 _FEWEST_FOR_LAGS = 8
+# A record too short for its own correlation is taken as worth this many values at least.
+_FEWEST_EFFECTIVE = 2.0
 
 
 def percentile_of(statistic: str) -> float | None:
@@ -102,29 +106,49 @@ def lag_1(values: Sequence[float]) -> float:
 
 def is_autocorrelated(values: Sequence[float]) -> bool:
     """True if neighbouring values resemble each other beyond chance (one-sided, 5 %)."""
-    return len(values) >= _FEWEST_FOR_LAGS and lag_1(values) > _LAG_1_LIMIT / math.sqrt(len(values))
+    return _resemblance(values) > _LAG_1_LIMIT
+
+
+def _resemblance(values: Sequence[float]) -> float:
+    """Lag-1 autocorrelation in its standard deviations for independent values; 0 for too few values."""
+    n = len(values)
+    return (lag_1(values) + 1 / n) * math.sqrt(n) if n >= _FEWEST_FOR_LAGS else 0.0
+
+
+def variance_inflation(values: Sequence[float]) -> float:
+    """How many times more the mean of these values varies than that of as many independent ones; from 1.
+
+    1 + 2 * sum of autocorrelations: the larger of two estimates, because each is short in another case.
+
+    * Summed in pairs of lags while they stay positive (C. J. Geyer, Practical Markov Chain Monte Carlo,
+      1992, initial positive sequence), and corrected for the record's own mean, which makes each
+      autocorrelation look smaller than it is by that sum over n. Short where few values make it stop early.
+    * That of a first-order autoregression with the lag-1 autocorrelation found. Short where a slow wander
+      lies under noise.
+    """
+    n = len(values)
+    if _resemblance(values) < _LAG_1_COUNTS:
+        return 1.0
+    array = np.asarray(values, np.float64)
+    centred = array - array.mean()
+    spectrum = np.fft.rfft(centred, 2 * n)
+    lags = np.fft.irfft(spectrum * spectrum.conj(), 2 * n)[:n]
+    lags = lags[1:] / lags[0]
+    pairs = lags[: len(lags) // 2 * 2].reshape(-1, 2).sum(axis=1)
+    ends = np.flatnonzero(pairs <= 0)
+    used = int(ends[0]) if len(ends) else len(pairs)
+    summed = (1 + 2 * float(pairs[:used].sum())) / max(0.25, 1 - 4 * used / n)
+    coefficient = min(max(float(lags[0]), 0.0), 1 - 1 / n)
+    return max(1.0, summed, (1 + coefficient) / (1 - coefficient))
 
 
 def effective_n(values: Sequence[float]) -> float:
     """How many independent values would give a mean as certain as these do; between 2 (or n) and n.
 
-    n / (1 + 2 * sum of autocorrelations), summed in pairs of lags while they stay positive (C. J. Geyer,
-    Practical Markov Chain Monte Carlo, 1992, initial positive sequence). Values whose lag-1
-    autocorrelation could be chance count as independent.
+    Values whose lag-1 autocorrelation could well be chance count as independent.
     """
-    n = len(values)
-    if not is_autocorrelated(values):
-        return float(n)
-    array = np.asarray(values, np.float64)
-    centred = array - array.mean()
-    power = float(np.dot(centred, centred))
-    total = 0.0
-    for lag in range(1, n - 1, 2):
-        pair = sum(float(np.dot(centred[k:], centred[:-k])) / power for k in (lag, lag + 1))
-        if pair <= 0:
-            break
-        total += pair
-    return min(float(n), max(2.0, n / (1 + 2 * total)))
+    n = float(len(values))
+    return min(n, max(_FEWEST_EFFECTIVE, n / variance_inflation(values)))
 
 
 def estimate(values: Sequence[float], statistic: str, instrument_error: float) -> Estimate:
@@ -176,8 +200,10 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
 def _half_width_of_mean(array: NDArray[np.float64]) -> float:
     if len(array) == 1:
         return math.inf
-    count = effective_n(array.tolist())
-    return student_t_quantile(1 - _TAIL, count - 1) * _std(array) / math.sqrt(count)
+    n, count = len(array), effective_n(array.tolist())
+    # Values that resemble each other spread less about their own mean than about the true one.
+    std = _std(array) * math.sqrt((n - 1) / (n - n / count))
+    return student_t_quantile(1 - _TAIL, count - 1) * std / math.sqrt(count)
 
 
 def _bounds_of_percentile(array: NDArray[np.float64], value: float, quantile: float) -> tuple[float, float]:

@@ -1,11 +1,12 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from make_captures import capture_of, line, line_of_windows
 
 from pytest_lan_hil.measure.envelope import envelope
+from pytest_lan_hil.model.capture import EdgeLine
 
 
 def test_every_peak_of_the_capture_is_in_its_envelope():
@@ -64,3 +65,19 @@ def test_an_envelope_is_plain_values_for_json():
 def test_an_envelope_without_points_is_refused():
     with pytest.raises(ValueError, match="0 points"):
         envelope(capture_of([1.0]), points=0)
+
+
+def test_a_marker_line_known_by_time_stamps_is_drawn_as_the_same_line_sampled():
+    sampled = line([1] * 10 + [0] * 20 + [1] * 30 + [0] * 30 + [1] * 10)
+    stamped = EdgeLine(np.array([10e-6, 30e-6, 60e-6, 90e-6]), True, 100e-6, 1e-9)
+    made = envelope(capture_of(np.ones(100), markers={"sampled": sampled, "stamped": stamped}))
+    assert np.allclose(made.markers["stamped"], made.markers["sampled"])
+
+
+def test_a_record_of_power_has_the_extremes_of_its_power():
+    power = np.ones(1000)
+    power[[3, 998]] = [-2.0, 5.0]
+    made = envelope(replace(capture_of([]), power_w=power), points=10)
+    assert (made.power_min_w[0], made.power_max_w[-1]) == (-2.0, 5.0)
+    assert len(made.time_s) == len(made.power_min_w) == 10
+    assert made.current_min_a == []

@@ -90,7 +90,7 @@ def test_an_auto_ranging_instrument_has_the_errors_of_the_ranges_in_use():
     idle = capture_of(np.full(10_000, 1e-3), rate_hz=RATE, accuracy=accuracy)
     half = capture_of(np.repeat([1e-3, 5e-3], 5000), rate_hz=RATE, accuracy=accuracy)
     assert mean_power(idle).estimate.instrument_error == pytest.approx(1e-6 * 3e3)
-    assert mean_power(half).estimate.instrument_error == pytest.approx((1e-6 + 1e-4) / 2 * 3e3)
+    assert mean_power(half).estimate.instrument_error == pytest.approx(math.hypot(1e-6, 1e-4) / 2 * 3e3)
 
 
 def test_windows_over_a_gap_are_dropped_and_counted_never_zero():
@@ -148,7 +148,7 @@ def test_an_assumed_supply_voltage_is_said():
 
 def test_mean_power_of_a_periodic_load_uses_whole_periods():
     measured = mean_power(busy_capture(PERIODIC, noise_a=1e-4))
-    assert measured.n == 99
+    assert measured.n == 49  # of 2 periods, one of 3
     assert measured.estimate.value == pytest.approx(3.0 * (0.15 * 5 + 0.85 * 1), rel=1e-3)
     assert measured.estimate.uncertainty < 0.01
     assert any("whole periods" in note for note in measured.notes)
@@ -173,12 +173,12 @@ def test_a_record_that_is_only_partly_periodic_is_measured_whole():
     assert measured.estimate.value == pytest.approx(expected, rel=1e-6)
 
 
-def test_unmarked_blocks_grow_until_neighbours_are_no_longer_alike():
+def test_correlation_longer_than_a_block_widens_the_interval_of_an_unmarked_load():
     rng = np.random.default_rng(8)
-    slow = np.repeat(rng.normal(2e-3, 2e-4, 400), 250)
+    slow = np.repeat(rng.normal(2e-3, 2e-4, 50), 2000)
     white = rng.permutation(slow)
     correlated, independent = (mean_power(capture_of(one, rate_hz=RATE)) for one in (slow, white))
-    assert correlated.n < independent.n == 256
+    assert correlated.n == independent.n == 64
     assert correlated.estimate.uncertainty > 5 * independent.estimate.uncertainty
     assert abs(correlated.estimate.value - 6.0) < correlated.estimate.uncertainty
 
@@ -189,6 +189,16 @@ def test_a_drifting_load_has_an_infinite_interval_and_says_how_long_would_settle
     assert measured.estimate.value == pytest.approx(4.5, rel=1e-6)
     assert math.isinf(measured.estimate.high)
     assert any("measure for at least 4 s" in note for note in measured.notes)
+
+
+def test_a_wander_within_the_offset_of_the_instrument_is_covered_by_it_and_needs_no_longer_record():
+    load = capture_of(np.linspace(1e-3, 1.001e-3, 100_000), rate_hz=RATE)
+    measured = mean_power(replace(load, accuracy=replace(EXACT, current_offset_a=1e-6)))
+    assert measured.estimate.instrument_error == pytest.approx(3e-3)
+    assert measured.estimate.uncertainty < 2 * measured.estimate.instrument_error
+    assert any("by less than the instrument's own offset limit" in note for note in measured.notes)
+    finer = mean_power(replace(load, accuracy=replace(EXACT, current_offset_a=1e-8)))
+    assert math.isinf(finer.estimate.uncertainty)
 
 
 def test_a_repeating_load_that_changes_once_has_a_wide_but_finite_interval():

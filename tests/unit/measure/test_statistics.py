@@ -12,6 +12,7 @@ from pytest_lan_hil.measure.statistics import (
     fewest_for,
     is_autocorrelated,
     percentile_of,
+    variance_inflation,
 )
 from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 
@@ -105,6 +106,34 @@ def test_independent_values_count_fully_and_autocorrelated_ones_do_not():
     assert effective_n(slow.tolist()) == pytest.approx(2000 * 0.1 / 1.9, rel=0.5)
     assert is_autocorrelated(slow.tolist())
     assert not is_autocorrelated(noise.tolist())
+
+
+@pytest.mark.parametrize(("coefficient", "n"), [(0.0, 100), (0.4, 100), (0.6, 100), (0.8, 300)])
+def test_the_interval_of_a_mean_holds_it_as_often_as_it_says(coefficient, n):
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(400):
+        values = np.empty(n)
+        values[0] = rng.standard_normal() / math.sqrt(1 - coefficient**2)
+        for k, step in enumerate(rng.standard_normal(n - 1), start=1):
+            values[k] = coefficient * values[k - 1] + step
+        found = estimate(values.tolist(), "mean", 0.0)
+        held += found.ci95_low <= 0 <= found.ci95_high
+    assert 0.92 <= held / 400 <= 0.98  # 95 % to three standard deviations of 400 trials
+
+
+def test_a_slow_wander_under_noise_inflates_the_variance_of_a_mean_by_what_it_does():
+    rng = np.random.default_rng(3)
+    kept, n = math.exp(-1 / 6), 100
+    found = []
+    for _ in range(300):
+        wander = np.empty(n)
+        wander[0] = rng.standard_normal()
+        for k, step in enumerate(rng.standard_normal(n - 1), start=1):
+            wander[k] = kept * wander[k - 1] + math.sqrt(1 - kept**2) * step
+        found.append(variance_inflation((wander + rng.standard_normal(n)).tolist()))
+    # Half of the variance is correlated: 1 + 2 * 0.5 * sum of kept**k, less what n values can't show.
+    assert 0.9 < np.mean(found) / (1 + kept / (1 - kept)) < 1.2
 
 
 def test_autocorrelation_widens_the_interval_of_the_mean_and_of_a_percentile():

@@ -4,12 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from make_captures import capture_of, line, line_of_windows
 
-from pytest_lan_hil.measure.windows import find_edges, find_windows, windows_of
-from pytest_lan_hil.model.capture import MarkerLine
-from pytest_lan_hil.model.errors import MeasurementInvalid
+from pytest_lan_hil.measure.windows import find_edges, find_windows, high_spans, windows_between, windows_of
+from pytest_lan_hil.model.capture import EdgeLine, MarkerLine
+from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 
 # Runs of equal levels, long enough to span several 64-bit words, and short enough for edges in one byte.
 RUNS = st.lists(st.integers(1, 300) | st.integers(1, 5), min_size=0, max_size=30)
+# At 1 MHz two samples are long enough not to be a bounce.
+WORK = st.lists(st.integers(2, 300) | st.integers(2, 5), min_size=1, max_size=30)
 
 
 def levels_of(first: int, runs: list[int]) -> np.ndarray:
@@ -60,14 +62,14 @@ def test_windows_run_from_rise_to_fall_on_the_lines_own_clock():
 
 
 def test_windows_cut_by_the_record_are_reported_and_not_used():
-    windows = find_windows(line([1, 1, 0, 0, 1, 1, 0, 1, 1]))
+    windows = find_windows(line([1, 1, 0, 0, 1, 1, 0, 0, 1]))
     assert windows.open_at_start
     assert windows.open_at_end
     assert windows.start_s.tolist() == [4e-6]
     assert windows.stop_s.tolist() == [6e-6]
 
 
-@given(runs=RUNS.filter(bool), shift=st.integers(0, 200))
+@given(runs=WORK, shift=st.integers(2, 200))
 def test_a_shifted_clock_gives_shifted_windows(runs, shift):
     levels = levels_of(0, runs)
     before = find_windows(line(levels))
@@ -109,3 +111,80 @@ def test_an_empty_capture_is_invalid():
 def test_a_line_without_a_sample_rate_is_invalid(rate):
     with pytest.raises(MeasurementInvalid, match="samples per second"):
         find_windows(MarkerLine(np.zeros(1, np.uint8), 8, rate))
+
+
+def stamps_of(packed, **more):
+    """The same line by the time stamps of its edges."""
+    return EdgeLine(
+        find_edges(packed.bits, packed.count) / packed.sample_rate_hz,
+        bool(packed.count) and bool(packed.bits[0] & 1),
+        packed.count / packed.sample_rate_hz,
+        1 / packed.sample_rate_hz,
+        **more,
+    )
+
+
+@given(first=st.integers(0, 1), runs=WORK)
+def test_time_stamps_of_the_same_edges_give_the_same_windows(first, runs):
+    packed = line(levels_of(first, runs))
+    sampled, stamped = find_windows(packed), find_windows(stamps_of(packed))
+    assert stamped.start_s.tolist() == sampled.start_s.tolist()
+    assert stamped.stop_s.tolist() == sampled.stop_s.tolist()
+    assert stamped.resolution_s == sampled.resolution_s
+    assert (stamped.open_at_start, stamped.open_at_end) == (sampled.open_at_start, sampled.open_at_end)
+    assert np.array_equal(high_spans(packed), high_spans(stamps_of(packed)))
+
+
+@given(runs=WORK, rate=st.sampled_from([1e3, 2e6, 1e6 / 3]))
+def test_windows_in_samples_do_not_depend_on_the_rate(runs, rate):
+    levels = levels_of(0, [run + 4 for run in runs])
+    windows = find_windows(line(levels, rate_hz=rate))
+    expected = find_windows(line(levels))
+    np.testing.assert_allclose(windows.start_s * rate, expected.start_s * 1e6, rtol=1e-12)
+
+
+def test_windows_of_time_stamps_carry_what_the_stamps_may_be_off():
+    stamped = EdgeLine(np.array([0.1, 0.2]), False, 1.0, 1e-9, 15e-6, 40e-6, ((0.5, 0.6),))
+    windows = find_windows(stamped)
+    assert (windows.resolution_s, windows.jitter_s, windows.tie_s) == (1e-9, 15e-6, 40e-6)
+    assert windows.lost == ((0.5, 0.6),)
+
+
+@pytest.mark.parametrize("times", [[0.2, 0.1], [0.1, float("nan")], [0.1, float("inf")]])
+def test_time_stamps_of_a_line_that_do_not_rise_are_invalid(times):
+    with pytest.raises(MeasurementInvalid, match="do not rise, or are not numbers"):
+        find_windows(EdgeLine(np.array(times), False, 1.0, 1e-9))
+
+
+def test_a_line_without_a_window_says_that_edges_may_be_missing():
+    stamped = EdgeLine(np.array([0.01]), False, 1.0, 1e-9, lost=((0.015, 0.02),))
+    capture = capture_of(np.zeros(50), markers={"inference": stamped})
+    with pytest.raises(
+        MeasurementInvalid, match=r"edges may be missing in 1 place \(first from 0\.015000 s\)"
+    ):
+        windows_of(capture, "inference")
+
+
+def test_windows_span_from_each_time_stamp_to_the_next():
+    windows = windows_between([1.0, 1.5, 3.0], 0.001)
+    assert windows.start_s.tolist() == [1.0, 1.5]
+    assert windows.stop_s.tolist() == [1.5, 3.0]
+    assert windows.resolution_s == 0.001
+
+
+@pytest.mark.parametrize(
+    ("stamps", "resolution", "problem"),
+    [
+        ([], 0.001, "got 0 of them"),
+        ([1.0], 0.001, "got 1 of them"),
+        ([1.0, float("nan"), 2.0], 0.001, "time stamp 2 of 3 is nan"),
+        ([1.0, 2.0, float("inf")], 0.001, "time stamp 3 of 3 is inf"),
+        ([1.0, 2.0, 2.0], 0.001, r"time stamp 3 of 3 \(2\.000000 s\) is not later"),
+        ([1.0, 2.0, 1.5], 0.001, r"time stamp 3 of 3 \(1\.500000 s\) is not later"),
+        ([1.0, 2.0], -1.0, "resolution is -1.0 s"),
+        ([1.0, 2.0], float("nan"), "resolution is nan s"),
+    ],
+)
+def test_time_stamps_that_make_no_windows_are_refused(stamps, resolution, problem):
+    with pytest.raises(InputError, match=problem):
+        windows_between(stamps, resolution)
