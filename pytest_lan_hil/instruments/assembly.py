@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.instruments.stream import AnalogLog, LineLog, SignalLog, Span
-from pytest_lan_hil.model.capture import Accuracy, Capture, Gap, InstrumentIdentity
+from pytest_lan_hil.instruments.joulescope_time import ClockLog
+from pytest_lan_hil.instruments.stream import AnalogLog, LineLog, RangeLog, SignalLog, Span
+from pytest_lan_hil.model.capture import Accuracy, Capture, Gap, InstrumentIdentity, RangeRuns
 from pytest_lan_hil.model.errors import InstrumentError
 
 
@@ -17,6 +18,9 @@ def assemble(
     voltage: AnalogLog,
     lines: Mapping[str, LineLog],
     *,
+    ranges: RangeLog | None,
+    range_indices: Sequence[int],
+    clock: ClockLog,
     limit_s: float,
     instrument: InstrumentIdentity,
     accuracy: Accuracy,
@@ -27,6 +31,9 @@ def assemble(
     Args:
         current, voltage: Signals.
         lines: Marker line name to its log.
+        ranges: The current range, if the instrument was asked for it; it need not have answered.
+        range_indices: Code of a range to its index in `Accuracy.current_ranges`.
+        clock: What the messages said about time.
         limit_s: What is longer than this came after the end of the capture and is left out.
         instrument, accuracy, complete: See `Capture`.
 
@@ -34,6 +41,8 @@ def assemble(
         InstrumentError: The signals do not share a sample clock.
     """
     every = [current, voltage, *lines.values()]
+    if ranges is not None and ranges.has_samples:
+        every.append(ranges)
     clocks = {log.clock_hz for log in every if log.has_samples}
     if len(clocks) > 1 or current.decimation != voltage.decimation:
         found = ", ".join(f"{log.name} {log.clock_hz} Hz / {log.decimation}" for log in every)
@@ -56,6 +65,7 @@ def assemble(
     for gap in gaps:
         current_a[gap.start : gap.stop] = np.nan
         voltage_v[gap.start : gap.stop] = np.nan
+    start_s, start_error_s = clock.start(start)
     return Capture(
         sample_rate_hz=current.clock_hz / step,
         current_a=current_a,
@@ -65,6 +75,10 @@ def assemble(
         markers={name: log.take(span) for name, log in lines.items()},
         gaps=gaps,
         complete=complete,
+        ranges=_ranges(ranges, start, step, len(current_a), range_indices) if ranges in every else None,
+        time_map=clock.time_map(start),
+        start_s=start_s,
+        start_error_s=start_error_s,
     )
 
 
@@ -97,6 +111,27 @@ def gaps_of(spans: Sequence[Span], start: int, step: int, total: int) -> tuple[G
         else:
             gaps.append(Gap(low, high))
     return tuple(gaps)
+
+
+def merged_runs(starts: NDArray[np.int64], indices: NDArray[np.int64]) -> RangeRuns:
+    """Runs that rise: of several at one sample the last one counts, and equal neighbours are one."""
+    latest = np.append(starts[1:] != starts[:-1], True)
+    starts, indices = starts[latest], indices[latest]
+    changed = np.append(True, indices[1:] != indices[:-1])
+    return RangeRuns(starts[changed], indices[changed])
+
+
+def _ranges(
+    log: RangeLog | None, start: int, step: int, count: int, range_indices: Sequence[int]
+) -> RangeRuns | None:
+    """A sample has the range of its first count."""
+    if log is None:
+        return None
+    begun, codes = log.take()
+    at = np.maximum(-(-(begun - start) // step), 0)
+    within = at < count
+    indices = np.array(range_indices, np.int64)[np.minimum(codes[within], len(range_indices) - 1)]
+    return merged_runs(at[within], indices)
 
 
 def nan_spans(samples: NDArray[np.float32]) -> list[Span]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_lan_hil.model.clock import Clock
 
 if TYPE_CHECKING:
-    from pytest_lan_hil.model.capture import Capture, InstrumentIdentity
+    from pytest_lan_hil.model.capture import Capture, EdgeRecord, InstrumentIdentity
 
 #: What a bench can offer, and what it means for a test that asks for it.
 CAPABILITIES: dict[str, str] = {
@@ -20,6 +20,8 @@ CAPABILITIES: dict[str, str] = {
     "power.markers": "marker lines on the same sample clock as current and voltage",
     "edges": "time stamps of marker line edges",
     "memory": "the DUT's memory through the probe",
+    "probe": "flashing and debugging the DUT",
+    "console": "talking to the DUT",
 }
 
 
@@ -61,4 +63,43 @@ class PowerAnalyzer(Protocol):
 
     def close(self) -> None:
         """Release the instrument; a capture under way is thrown away."""
+        ...
+
+
+class EdgeSource(Protocol):
+    """An opened source of time-stamped edges. One record at a time; `close` may be repeated."""
+
+    @property
+    def identity(self) -> InstrumentIdentity:
+        """Which source this is."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Keys of `CAPABILITIES` that it offers as it is wired."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that its time stamps follow: the host's, or a simulation's."""
+        ...
+
+    def start(self) -> None:
+        """Begin a record.
+
+        Raises:
+            InstrumentError: The source refuses, is gone, or is recording already.
+        """
+        ...
+
+    def stop(self) -> EdgeRecord:
+        """End the record and return every edge from `start` to now.
+
+        Raises:
+            InstrumentError: No record was started.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the lines; a record under way is thrown away."""
         ...

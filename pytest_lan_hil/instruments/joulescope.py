@@ -1,4 +1,4 @@
-"""Joulescope JS220 and JS110, through the `joulescope` package's device objects, unpatched.
+"""Joulescope JS110, JS220 and JS320, through the `joulescope` package's device objects, unpatched.
 
 Vendor documentation: https://joulescope.readthedocs.io and https://github.com/jetperch/joulescope_driver.
 Raw data topics are read instead of the package's own buffer, because that one forgets after 30 s, fills gaps
@@ -9,18 +9,27 @@ silently and thins the marker lines from 2 MHz to the rate of the current. Which
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pytest_lan_hil.instruments.assembly import assemble, common_span
-from pytest_lan_hil.instruments.joulescope_models import ACCURACY, INPUTS, NOTES
+from pytest_lan_hil.instruments.joulescope_models import ACCURACY, INPUTS, NOTES, RANGE_INDICES
+from pytest_lan_hil.instruments.joulescope_recording import (
+    CURRENT,
+    RANGE,
+    VOLTAGE,
+    MemoryRecording,
+    Recording,
+)
 from pytest_lan_hil.instruments.memory import Blocks
-from pytest_lan_hil.instruments.stream import AnalogLog, LineLog, SignalLog
 from pytest_lan_hil.model.capture import Capture, InstrumentIdentity
 from pytest_lan_hil.model.clock import Clock, clock_of
 from pytest_lan_hil.model.errors import InputError, InstrumentError
+
+if TYPE_CHECKING:
+    from pytest_lan_hil.instruments.jls_stream import JlsRecording
 
 _log = logging.getLogger(__name__)
 
@@ -29,43 +38,6 @@ _LATEST_S = 0.5
 _POLL_S = 0.01
 # Fewer samples than this short of the time that passed is start-up, not loss.
 _START_UP_S = 0.25
-_CURRENT, _VOLTAGE = "s/i", "s/v"
-
-
-class _Recording:
-    """The logs of one capture while it is made; filled on the driver's thread."""
-
-    def __init__(self, markers: Mapping[str, str], memory: Blocks, started_at: float) -> None:
-        self.started_at = started_at
-        self.current = AnalogLog("current", memory)
-        self.voltage = AnalogLog("voltage", memory)
-        self.lines = {marker: LineLog(f"marker line {marker!r}") for marker in markers}
-        self.failure: Exception | None = None
-        self._logs: dict[str, SignalLog] = {_CURRENT: self.current, _VOLTAGE: self.voltage}
-        self._logs.update({topic: self.lines[marker] for marker, topic in markers.items()})
-        self._lock = threading.Lock()
-        self._ended = False
-
-    def add(self, signal: str, message: Mapping[str, Any]) -> None:
-        """Take one message in, unless the capture has ended or failed."""
-        with self._lock:
-            if self._ended or self.failure is not None:
-                return
-            try:
-                self._logs[signal].add(message)
-            except (InstrumentError, MemoryError) as error:
-                self.failure = error
-
-    def recorded_s(self) -> float:
-        """How much of the capture every signal has delivered."""
-        with self._lock:
-            start, stop = common_span(list(self._logs.values()))
-            return (stop - start) / self.current.clock_hz if stop > start else 0.0
-
-    def end(self) -> None:
-        """Nothing is added any more, however late the driver's thread is."""
-        with self._lock:
-            self._ended = True
 
 
 class Joulescope:
@@ -88,8 +60,10 @@ class Joulescope:
         self._release = release
         self._model = path.split("/")[1].lower()
         self._markers = {marker: f"s/gpi/{INPUTS[self._model][name]}" for marker, name in markers.items()}
-        self._topics = (_CURRENT, _VOLTAGE, *self._markers.values())
-        self._recording: _Recording | None = None
+        self._range_indices = RANGE_INDICES.get(self._model, ())
+        ranges = (RANGE,) if self._range_indices else ()
+        self._topics = (CURRENT, VOLTAGE, *self._markers.values(), *ranges)
+        self._recording: Recording | None = None
         self._memory = Blocks()
         self._lost = False
         # Bound once: unsubscribing needs the identical object.
@@ -157,26 +131,8 @@ class Joulescope:
         Raises:
             InstrumentError: One is under way, or the device is gone.
         """
-        if self._recording is not None:
-            raise InstrumentError(f"{self.identity} is capturing already", fix="stop the first capture first")
-        if self._lost:
-            raise InstrumentError(
-                f"{self.identity} was unplugged", fix="plug it in again, then `lan-hil doctor`"
-            )
-        # The time is read before the stream is switched on: the capture never ends before `stop` was called.
-        self._recording = _Recording(self._markers, self._memory, self.clock.monotonic())
-        try:
-            for topic in self._topics:
-                self._device.subscribe(f"{topic}/!data", "pub", self._data_callback)
-            for topic in self._topics:
-                self._device.publish(f"{topic}/ctrl", 1)
-        except (RuntimeError, TimeoutError) as error:
-            self._end_stream()
-            self._recording = None
-            raise InstrumentError(
-                f"{self.identity} refused to start streaming: {error}",
-                fix="close other programs that use the Joulescope, or plug it in again",
-            ) from error
+        self._require_idle()
+        self._begin(MemoryRecording(self._markers, self._memory, self._range_indices, self.clock))
 
     def stop(self) -> Capture:
         """End the capture; see `PowerAnalyzer.stop`.
@@ -185,29 +141,60 @@ class Joulescope:
             InstrumentError: None was started, or the stream was inconsistent.
         """
         recording = self._recording
-        if recording is None:
+        if not isinstance(recording, MemoryRecording):
             raise InstrumentError(f"{self.identity} is not capturing", fix="call start first")
-        asked_s = self.clock.monotonic() - recording.started_at
-        waited_s = 0.0
-        while recording.recorded_s() < asked_s and waited_s < _LATEST_S:
-            if self._lost or recording.failure is not None:
-                break
-            self.clock.sleep(_POLL_S)
-            waited_s += _POLL_S
-        self._end_stream()
-        recording.end()
-        self._recording = None
+        asked_s = self._finish(recording)
         if recording.failure is not None:
             raise self._unusable(recording.failure, asked_s) from recording.failure
-        return assemble(
-            recording.current,
-            recording.voltage,
-            recording.lines,
+        return recording.capture(
             limit_s=asked_s,
             instrument=self.identity,
             accuracy=ACCURACY[self._model],
             complete=not self._lost and recording.recorded_s() >= asked_s - _START_UP_S,
         )
+
+    @contextmanager
+    def stream_to(self, path: Path) -> Iterator[JlsRecording]:
+        """Record straight into a JLS file while the block runs; see `streaming.Streaming`.
+
+        Raises:
+            InputError: The file can't be made.
+            InstrumentError: A recording is under way, the device is gone, or the file could not be closed.
+        """
+        from pytest_lan_hil.instruments.jls_format import LINES, Header
+        from pytest_lan_hil.instruments.jls_stream import JlsRecording
+
+        self._require_idle()
+        signals = {f"s/gpi/{number}": signal for number, (signal, _) in LINES.items()}
+        recording = JlsRecording(
+            path,
+            Header(
+                instrument=self.identity,
+                accuracy=ACCURACY[self._model],
+                markers={marker: signals[topic] for marker, topic in self._markers.items()},
+                range_indices=self._range_indices,
+            ),
+            {topic: signals[topic] for topic in self._markers.values()},
+            self.clock,
+        )
+        try:
+            self._begin(recording)
+        except BaseException:
+            recording.close(problem="it never began")
+            path.unlink(missing_ok=True)
+            raise
+        problem = "the recorder was interrupted by an error"
+        try:
+            yield recording
+            problem = ""
+        except KeyboardInterrupt:  # being told to stop is no fault of the record
+            problem = ""
+            raise
+        finally:
+            asked_s = self._finish(recording) if self._recording is recording else 0.0
+            if recording.recorded_s() < asked_s - _START_UP_S:
+                problem = problem or f"{self.identity} stopped sending samples"
+            recording.close(problem=problem)
 
     def close(self) -> None:
         """Release the device. Safe to repeat, and after the device is gone."""
@@ -231,6 +218,46 @@ class Joulescope:
     def _on_remove(self, topic: str, path: str) -> None:  # noqa: ARG002 - the driver's signature
         if path == self._path:
             self._lost = True
+            if self._recording is not None:
+                self._recording.unplugged = True
+
+    def _require_idle(self) -> None:
+        if self._recording is not None:
+            raise InstrumentError(f"{self.identity} is capturing already", fix="stop the first capture first")
+        if self._lost:
+            raise InstrumentError(
+                f"{self.identity} was unplugged", fix="plug it in again, then `lan-hil doctor`"
+            )
+
+    def _begin(self, recording: Recording) -> None:
+        # Made before the stream is switched on: the record never ends before `stop` was called.
+        self._recording = recording
+        try:
+            for topic in self._topics:
+                self._device.subscribe(f"{topic}/!data", "pub", self._data_callback)
+            for topic in self._topics:
+                self._device.publish(f"{topic}/ctrl", 1)
+        except (RuntimeError, TimeoutError) as error:
+            self._end_stream()
+            self._recording = None
+            raise InstrumentError(
+                f"{self.identity} refused to start streaming: {error}",
+                fix="close other programs that use the Joulescope, or plug it in again",
+            ) from error
+
+    def _finish(self, recording: Recording) -> float:
+        """Wait for what is on its way, and end; how long the recording was meant to be, in seconds."""
+        asked_s = self.clock.monotonic() - recording.started_at
+        waited_s = 0.0
+        while recording.recorded_s() < asked_s and waited_s < _LATEST_S:
+            if self._lost or recording.failure is not None:
+                break
+            self.clock.sleep(_POLL_S)
+            waited_s += _POLL_S
+        self._end_stream()
+        recording.end()
+        self._recording = None
+        return asked_s
 
     def _end_stream(self) -> None:
         for topic in self._topics:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -91,12 +92,20 @@ def _named_driver(uri: AnalyzerUri, options: Mapping[str, str]) -> tuple[Any, Ca
 
 
 def _device(driver: Any, path: str) -> Any:
+    """The package's object for a device: `DeviceJs220` of `joulescope.v1.js220`, and so on."""
+    model = path.split("/")[1].lower()
     try:
-        from joulescope.v1.js110 import DeviceJs110
-        from joulescope.v1.js220 import DeviceJs220
+        module = import_module(f"joulescope.v1.{model}")
+    except ModuleNotFoundError as error:
+        if error.name == f"joulescope.v1.{model}":
+            raise InstrumentError(
+                f"opening {_name(path)}: the installed joulescope package does not know the {model.upper()}",
+                fix="run `pip install -U joulescope pyjoulescope_driver`; newer ones need a newer Python",
+            ) from error
+        raise _absent() from error
     except ImportError as error:
         raise _absent() from error
-    return (DeviceJs110 if "/js110/" in path.lower() else DeviceJs220)(driver, path)
+    return getattr(module, f"Device{model.capitalize()}")(driver, path)
 
 
 def _absent() -> InstrumentError:

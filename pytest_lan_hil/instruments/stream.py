@@ -95,7 +95,7 @@ class SignalLog(ABC):
                 fix="check the Joulescope's USB cable and power, and that this computer did not sleep",
             )
         if at > self._count:
-            self.lost.append((self.stop, first_id))
+            self._lose(self.stop, first_id)
             self._fill(at)
         # Before `_count` where the last byte of packed bits held fewer than eight samples: the next id tells.
         self._count = at
@@ -104,6 +104,10 @@ class SignalLog(ABC):
     def index(self, at: int) -> int:
         """The number of the sample that is taken at count `at` of the sample clock."""
         return (at - self.start) // self.decimation
+
+    def _lose(self, start: int, stop: int) -> None:
+        """Note that no message covers this span of the sample clock."""
+        self.lost.append((start, stop))
 
     @abstractmethod
     def _fill(self, until: int) -> None:
@@ -157,35 +161,59 @@ class AnalogLog(SignalLog):
         return out
 
 
-class LineLog(SignalLog):
-    """A digital input: packed bits; where samples were lost it keeps the level it had before."""
+class PackedBits:
+    """A row of packed bits, the first in bit 0, that grows at its end and is let go of from its beginning."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self._bits = bytearray()
+    def __init__(self) -> None:
+        self.bytes = bytearray()
+        self._gone = 0  # bytes before them
 
-    def _fill(self, until: int) -> None:
-        last = self._count - 1
-        level = self._bits[last // 8] >> (last % 8) & 1
-        self._append(np.full((until - self._count + 7) // 8, 0xFF * level, np.uint8))
-
-    def _append(self, data: NDArray[Any]) -> None:
-        byte, shift = divmod(self._count, 8)
-        self._count += 8 * len(data)
+    def put(self, at: int, data: NDArray[Any]) -> None:
+        """Have bits `at` and later be those of `data`."""
+        byte, shift = divmod(at - 8 * self._gone, 8)
         if shift:
             # One more byte takes the carry of a message that does not start on a byte.
             carried = np.zeros(len(data) + 1, np.uint8)
             carried[:-1] = data << shift
             carried[1:] |= data >> (8 - shift)
-            carried[0] |= self._bits[byte] & ((1 << shift) - 1)
+            carried[0] |= self.bytes[byte] & ((1 << shift) - 1)
             data = carried
-        self._bits[byte:] = data.tobytes()
+        self.bytes[byte:] = data.tobytes()
+
+    def hold(self, at: int, count: int) -> None:
+        """Have at least `count` bits from `at` on be as the one before."""
+        last = at - 1 - 8 * self._gone
+        level = self.bytes[last // 8] >> (last % 8) & 1
+        self.put(at, np.full((count + 7) // 8, 0xFF * level, np.uint8))
+
+    def release(self, before: int) -> NDArray[np.uint8]:
+        """Take the whole bytes of bits before number `before` away."""
+        whole = max(0, before // 8 - self._gone)
+        taken = np.frombuffer(self.bytes[:whole], np.uint8)  # of a copy
+        del self.bytes[:whole]
+        self._gone += whole
+        return taken
+
+
+class LineLog(SignalLog):
+    """A digital input: packed bits; where samples were lost it keeps the level it had before."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._bits = PackedBits()
+
+    def _fill(self, until: int) -> None:
+        self._bits.hold(self._count, until - self._count)
+
+    def _append(self, data: NDArray[Any]) -> None:
+        self._bits.put(self._count, data)
+        self._count += 8 * len(data)
 
     def take(self, span: Span) -> MarkerLine:
         """The line in a span that lies within `start` and `stop`; the log lets go of it."""
         first, last = self.index(span[0]), self.index(span[1])
-        bits = np.frombuffer(self._bits, np.uint8)
-        self._bits = bytearray()
+        bits = np.frombuffer(self._bits.bytes, np.uint8)
+        self._bits = PackedBits()
         byte, shift = divmod(first, 8)
         used = (last - first + 7) // 8
         shifted = bits[byte : byte + used]
@@ -194,3 +222,32 @@ class LineLog(SignalLog):
             shifted = shifted >> np.uint8(shift)
             shifted[: len(after)] |= after << np.uint8(8 - shift)
         return MarkerLine(shifted, last - first, self.clock_hz / self.decimation)
+
+
+class RangeLog(SignalLog):
+    """The current range, one code a sample: only where it changes is kept."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._starts: list[NDArray[np.int64]] = []
+        self._codes: list[NDArray[np.uint8]] = []
+        self._last = -1
+
+    def _fill(self, until: int) -> None:
+        """The range is taken to have stayed; the samples themselves are a gap."""
+
+    def _append(self, data: NDArray[Any]) -> None:
+        changes = np.flatnonzero(data[1:] != data[:-1]) + 1
+        if data[0] != self._last:
+            changes = np.concatenate((np.zeros(1, np.int64), changes))
+        if len(changes):
+            self._starts.append(changes + self._count)
+            self._codes.append(data[changes].astype(np.uint8))
+        self._last = int(data[-1])
+        self._count += len(data)
+
+    def take(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Where each run begins, in counts of the sample clock, and its code; the log lets go of them."""
+        starts, self._starts = self._starts, []
+        codes, self._codes = self._codes, []
+        return np.concatenate(starts) * self.decimation + self.start, np.concatenate(codes)

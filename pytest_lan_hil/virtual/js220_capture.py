@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from pytest_lan_hil.model.clock import Clock
 from pytest_lan_hil.virtual.faults import Faults
+from pytest_lan_hil.virtual.measured import MeasuredBoard
 from pytest_lan_hil.virtual.sampling import Sensor, packed_levels, sample_means
-from pytest_lan_hil.virtual.traces import PinTrace, PowerTrace, Recorder, Steps
+from pytest_lan_hil.virtual.traces import Recorder, Steps
 
 SAMPLE_ID_HZ = 2_000_000
 GPI_LINES = ("gpi0", "gpi1", "gpi2", "gpi3")
@@ -42,53 +41,6 @@ SIGNALS = {
 }
 
 
-class Board(Protocol):
-    """What the analyzer needs of a board; see `board.VirtualBoard`."""
-
-    @property
-    def lock(self) -> AbstractContextManager[bool]:
-        """Held while virtual time passes."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """Virtual seconds."""
-        ...
-
-    @property
-    def now(self) -> int:
-        """The current tick."""
-        ...
-
-    @property
-    def tick_hz(self) -> int:
-        """Ticks per virtual second."""
-        ...
-
-    @property
-    def power(self) -> PowerTrace:
-        """Supply current."""
-        ...
-
-    @property
-    def pins(self) -> PinTrace:
-        """Pin levels."""
-        ...
-
-    @property
-    def identity_notes(self) -> tuple[str, ...]:
-        """What a reader must know of its figures."""
-        ...
-
-    def attach(self, listener: Any) -> None:
-        """Have a capture follow virtual time."""
-        ...
-
-    def detach(self, listener: Any) -> None:
-        """No longer."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What a capture looks at.
@@ -101,7 +53,7 @@ class Setup:
         faults: Scripted faults.
     """
 
-    board: Board
+    board: MeasuredBoard
     sensor: Sensor
     supply_v: float
     pins: Mapping[str, str]

@@ -25,7 +25,8 @@ import pyjoulescope_driver
 
 from pytest_lan_hil.model.clock import Clock
 from pytest_lan_hil.virtual.faults import Faults
-from pytest_lan_hil.virtual.js220_capture import GPI_LINES, SAMPLE_ID_HZ, SIGNALS, Board, Capture, Setup
+from pytest_lan_hil.virtual.js220_capture import GPI_LINES, SAMPLE_ID_HZ, SIGNALS, Capture, Setup
+from pytest_lan_hil.virtual.measured import MeasuredBoard
 from pytest_lan_hil.virtual.sampling import RANGES, SENSOR_NOTES, Noise, Sensor
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class VirtualDriver:
 
     def __init__(
         self,
-        board: Board,
+        board: MeasuredBoard,
         *,
         serial: str,
         supply_v: float,

@@ -90,9 +90,31 @@ def test_another_device_than_the_one_meant_is_not_taken(attached, target):
 
 
 def test_a_model_that_is_not_supported_is_named(attached):
-    attached("u/js320/000001")
-    with pytest.raises(InstrumentError, match=r"\(JS220 or JS110\), attached: JS320-000001"):
+    attached("u/js330/000001")
+    with pytest.raises(InstrumentError, match=r"\(JS220 or JS110 or JS320\), attached: JS330-000001"):
         open_analyzer("joulescope:", markers={})
+
+
+def test_a_js320_is_opened_where_the_package_knows_it(attached, monkeypatch):
+    class DeviceJs320(joulescope.v1.js220.DeviceJs220):
+        pass
+
+    module = SimpleNamespace(DeviceJs320=DeviceJs320)
+    monkeypatch.setitem(sys.modules, "joulescope.v1.js320", module)
+    attached("u/js320/000001")
+    analyzer = open_analyzer("joulescope:JS320-1", markers={"inference": "trigger"})
+    try:
+        assert analyzer.identity.model == "Joulescope JS320"
+    finally:
+        analyzer.close()
+
+
+def test_a_js320_that_the_package_does_not_know_is_told_with_the_way_out(attached, monkeypatch):
+    monkeypatch.setitem(sys.modules, "joulescope.v1.js320", None)
+    attached("u/js320/000001")
+    with pytest.raises(InstrumentError, match="does not know the JS320") as caught:
+        open_analyzer("joulescope:", markers={})
+    assert "pip install -U joulescope" in caught.value.fix
 
 
 def test_an_option_that_a_real_device_lacks_is_refused(attached):
@@ -164,9 +186,11 @@ def test_an_unknown_driver_is_refused_with_the_drivers_there_are(provided):
     assert "played" in caught.value.fix
 
 
-@pytest.mark.parametrize("missing", ["joulescope.v1.driver", "joulescope.v1.js220"])
+@pytest.mark.parametrize("missing", ["joulescope.v1.driver", "joulescope"])
 def test_without_the_joulescope_package_the_extra_to_install_is_named(attached, monkeypatch, missing):
     attached(PATH)
+    for module in ("joulescope.v1.js220", "joulescope.v1"):
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, missing, None)  # makes its import fail
     with pytest.raises(InstrumentError, match="joulescope package is not installed") as caught:
         open_analyzer("joulescope:", markers={})
