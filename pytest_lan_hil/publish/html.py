@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.measurement import Measurement, Outcome
 from pytest_lan_hil.model.record import FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.publish.explain import Line, budget_of
 from pytest_lan_hil.publish.files import HTML_NAME, write_atomically
 from pytest_lan_hil.publish.numbers import title_of
 from pytest_lan_hil.publish.rows import (
@@ -41,6 +42,7 @@ class TestView:
     anchor: str
     rows: list[Row]
     provenance: list[tuple[str, Measurement]]
+    budgets: list[tuple[str, list[Line]]]
     drawing: Drawing | None
     console: list[str]
     fault: str
@@ -91,6 +93,11 @@ def _view(test: TestRecord, number: int, waveforms: Mapping[str, Envelope]) -> T
         anchor=anchor,
         rows=test_rows(test),
         provenance=[(title_of(name), measurements[name]) for name in sorted(measurements)],
+        budgets=[
+            (title_of(name), lines)
+            for name in sorted(measurements)
+            if len(lines := budget_of(measurements[name])) > 1
+        ],
         drawing=draw(waveform, name=test.nodeid, identifier=f"{anchor}-waveform") if waveform else None,
         console=[] if test.outcome is Outcome.PASSED else console_lines(test.console),
         fault=fault_of(test),

@@ -1,9 +1,9 @@
 """The run record as JSON: written once, atomically, with a published schema (docs/reference/run-record.md).
 
 JSON has no infinity. An interval that the samples can't bound is written as null, and only these keys may be
-null: `ci95_low` and `low` (read back as minus infinity), `ci95_high`, `high` and `instrument_error` (plus
-infinity). Keys are sorted and numbers are Python's shortest round-trip form, so that equal values are equal
-bytes.
+null: `ci95_low` and `low` (read back as minus infinity), `ci95_high`, `high`, `instrument_error` and a
+contribution's `half_width` (plus infinity). Keys are sorted and numbers are Python's shortest round-trip
+form, so that equal values are equal bytes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _UNBOUNDED = {
     "ci95_high": math.inf,
     "high": math.inf,
     "instrument_error": math.inf,
+    "half_width": math.inf,
 }
 _OBJECTS = frozenset({"measurements", "versions"})
 # json.dumps puts every number of `values` on its own line; JSON strings hold no raw line break, so a bracket,
@@ -206,7 +207,8 @@ def json_schema() -> dict[str, Any]:
             spec.pop("default", None)
             if name in _OBJECTS:  # None is written as {}
                 spec.update(next(option for option in spec.pop("anyOf") if option.get("type") == "object"))
-    _edit_estimate(schema["$defs"]["Estimate"]["properties"])
+    for definition in ("Estimate", "Contribution"):
+        _open_ends(schema["$defs"][definition]["properties"])
     schema["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -216,8 +218,8 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _edit_estimate(properties: dict[str, Any]) -> None:
-    for name, infinity in _UNBOUNDED.items():
+def _open_ends(properties: dict[str, Any]) -> None:
+    for name, infinity in ((name, _UNBOUNDED[name]) for name in properties if name in _UNBOUNDED):
         side = "below" if infinity < 0 else "above"
         properties[name]["type"] = ["number", "null"]
         properties[name]["description"] = f"null: not bounded {side}"

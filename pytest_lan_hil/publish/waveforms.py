@@ -67,7 +67,7 @@ def read_waveform(path: Path) -> Envelope:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        names = [field.name for field in dataclasses.fields(Envelope)]
+        names = [field.name for field in dataclasses.fields(Envelope) if field.name in found]
         found["markers"] = {
             name: [(start, stop) for start, stop in spans] for name, spans in found["markers"].items()
         }

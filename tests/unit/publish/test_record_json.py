@@ -19,6 +19,7 @@ from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import (
     Budget,
     Conditions,
+    Contribution,
     Estimate,
     Measurement,
     Outcome,
@@ -47,6 +48,7 @@ highs = st.one_of(figures, st.just(math.inf))
 estimates = st.builds(
     Estimate, names, figures, lows, highs, st.one_of(figures, st.just(math.inf)), low=lows, high=highs
 )
+half_widths = st.one_of(figures, st.just(math.inf))
 measurements = st.builds(
     Measurement,
     quantity=names,
@@ -60,6 +62,7 @@ measurements = st.builds(
     simulated=st.booleans(),
     conditions=st.builds(Conditions, texts, texts, texts),
     notes=st.lists(texts, max_size=2).map(tuple),
+    contributions=st.lists(st.builds(Contribution, names, half_widths, texts, texts), max_size=2).map(tuple),
 )
 by_name = st.dictionaries(names, measurements, max_size=2)
 verdicts = st.builds(
@@ -114,6 +117,14 @@ def test_written_file_reads_back_from_its_folder(tmp_path: Path) -> None:
     found = read_record(path.parent)
     assert found.tests[1] == RECORD.tests[1]
     assert found.tests[3] == dataclasses.replace(BLOCKED, measurements={})
+
+
+def test_a_record_from_before_contributions_were_written_is_read() -> None:
+    tree = json.loads(to_json(RECORD))
+    for test in tree["tests"]:
+        for measurement in test["measurements"].values():
+            del measurement["contributions"]
+    assert from_json(json.dumps(tree)).tests[1] == RECORD.tests[1]
 
 
 def test_open_interval_is_null_and_comes_back_as_infinity() -> None:
