@@ -3,7 +3,7 @@
 `/dev/ttyACM0`, `COM3`, `serial:<serial number or by-id name>`, and every pyserial URL (`virtual://`,
 `loop://`, `rfc2217://`, ...). Protocols of other packages join through the entry-point group
 `pytest_lan_hil.serial_protocols`. `?dtr=off&rts=off` after any of them sets the modem lines that the port is
-opened with.
+opened with. `exec:./program argument` is a program of this host, see `process`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 import serial
 from serial.tools import list_ports
 
+from pytest_lan_hil.dut import process
 from pytest_lan_hil.model.errors import ConsoleError
 
 PROTOCOL_GROUP = "pytest_lan_hil.serial_protocols"
@@ -38,8 +39,11 @@ def open_port(uri: str, *, baudrate: int) -> serial.SerialBase:
     on.
 
     Raises:
-        ConsoleError: No such port, not permitted, busy; lists the ports that exist.
+        ConsoleError: No such port, not permitted, busy; lists the ports that exist. Or a program that can't
+            be started.
     """
+    if uri.startswith(process.SCHEME):
+        return process.open_process(uri, baudrate=baudrate, timeout=WAIT_SLICE_S)
     register_protocols()
     device, dtr, rts = _split_lines(uri)
     try:

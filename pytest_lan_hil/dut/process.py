@@ -1,0 +1,210 @@
+"""A program of this host as a DUT: `exec:./dut_program argument ...`, talked to over a pseudo terminal.
+
+The program's standard input and output are a terminal in raw mode, so that it sends each line at once and
+nothing is echoed or translated. Its standard error goes to a file and is quoted when it ends. A program that
+ends while it is being talked to is a DUT that failed (`DutFault`), not a broken bench; what it said before is
+read to the last byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shlex
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING
+
+import serial
+
+from pytest_lan_hil.model.errors import ConsoleError, DutFault
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+SCHEME = "exec:"
+# How long a program may take to end by itself, once its terminal is gone and once it was told to.
+_GRACE_S = 0.5
+_STDERR_SHOWN = 1000
+
+
+class ProcessPort(serial.SerialBase):
+    """A serial port whose far end is a program; the program runs while the port is open.
+
+    Attributes:
+        description: For people.
+        simulated: False: what runs is the program itself, in the host's time.
+    """
+
+    simulated = False
+    description = ""
+
+    def open(self) -> None:
+        """Start the program that `port` ("exec:PROGRAM ARGUMENT ...") names.
+
+        Raises:
+            ConsoleError: It can't be started, or this system has no pseudo terminals.
+        """
+        words = _words(str(self.port))
+        terminal = self._open_terminal()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the port
+        try:
+            # A session of its own: Ctrl-C is for the harness, which then ends the program in order.
+            self._process = subprocess.Popen(
+                words, stdin=terminal, stdout=terminal, stderr=self._stderr, start_new_session=True
+            )
+        except OSError as error:
+            os.close(self._fd)
+            self._stderr.close()
+            raise ConsoleError(
+                f"console {self.port}: starting {words[0]}: {error.strerror}",
+                fix="check that the file is there, is a program for this machine, and may be executed",
+            ) from error
+        finally:
+            os.close(terminal)
+        self.description = f"process {self._process.pid} of this host: {shlex.join(words)}"
+        self.is_open = True
+
+    def _open_terminal(self) -> int:
+        """Open the pair, keep our end, return the program's."""
+        try:
+            import tty
+
+            self._fd, terminal = os.openpty()
+        except (ImportError, AttributeError, OSError) as error:
+            raise ConsoleError(
+                f"console {self.port}: this system gives no pseudo terminal: {error}",
+                fix="run it on Linux or macOS",
+            ) from error
+        tty.setraw(terminal)
+        os.set_blocking(self._fd, False)
+        return terminal
+
+    def close(self) -> None:
+        """End the program and everything that it started; harmless in every state."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        os.close(self._fd)  # the program reads an end of file
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_GRACE_S)
+        for last in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, last)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=_GRACE_S)
+        self._stderr.close()
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that have arrived."""
+        self._require_open()
+        import fcntl
+        import termios
+
+        (count,) = struct.unpack("i", fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4)))
+        return int(count)
+
+    def read(self, size: int = 1) -> bytes:
+        """Up to `size` bytes; waits for them for `timeout` seconds (None: for ever).
+
+        Raises:
+            DutFault: The program has ended, and everything that it said has been read.
+        """
+        self._require_open()
+        stop = None if self.timeout is None else time.monotonic() + self.timeout
+        data = b""
+        while len(data) < size:
+            left = None if stop is None else max(stop - time.monotonic(), 0.0)
+            if not select.select([self._fd], [], [], left)[0]:
+                break
+            try:
+                piece = os.read(self._fd, size - len(data))
+            except OSError:  # Linux's way to say that the other end is closed; others say it with no bytes
+                piece = b""
+            if not piece:
+                if data:
+                    break
+                raise self._ended()
+            data += piece
+        return data
+
+    def write(self, b: ReadableBuffer, /) -> int:
+        """Send all bytes.
+
+        Raises:
+            DutFault: The program has ended.
+            SerialTimeoutException: It takes nothing within `write_timeout`.
+        """
+        self._require_open()
+        data = bytes(b)
+        sent = 0
+        while sent < len(data):
+            if not select.select([], [self._fd], [], self.write_timeout)[1]:
+                raise serial.SerialTimeoutException(f"{self.description} reads nothing")
+            try:
+                sent += os.write(self._fd, data[sent:])
+            except OSError as error:
+                raise self._ended() from error
+        return sent
+
+    def _ended(self) -> DutFault:
+        """What the user must know of a program that closed its end."""
+        try:
+            code = self._process.wait(timeout=_GRACE_S)
+        except subprocess.TimeoutExpired:
+            how = "closed its standard input and output, but runs on"
+        else:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        length = self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, length - _STDERR_SHOWN))
+        said = self._stderr.read().decode("utf-8", "replace").strip()
+        told = f"its standard error:\n{said}" if said else "it said nothing on its standard error"
+        return DutFault(
+            f"{self.description}: the program {how} while it was being talked to; {told}",
+            fix="run it in a terminal and type the commands that the log shows, each ended by %",
+        )
+
+    def _require_open(self) -> None:
+        if not self.is_open:
+            raise serial.PortNotOpenError
+
+    def _reconfigure_port(self, force_update: bool = False) -> None:  # noqa: FBT001, FBT002 - pyserial's
+        """Baud rate and framing mean nothing to a pseudo terminal."""
+
+    def _update_rts_state(self) -> None:
+        """RTS is kept and wired to nothing."""
+
+    def _update_dtr_state(self) -> None:
+        """DTR is kept and wired to nothing."""
+
+
+def open_process(uri: str, *, baudrate: int, timeout: float) -> ProcessPort:
+    """Start the program of an `exec:` URI.
+
+    Args:
+        uri: "exec:PROGRAM ARGUMENT ...", quoted as a shell would read it; no shell is used.
+        baudrate: Reported, and without effect.
+        timeout: How long a read waits at most, seconds.
+
+    Raises:
+        ConsoleError: It can't be started.
+    """
+    port = ProcessPort(baudrate=baudrate, timeout=timeout, write_timeout=5.0)
+    port.port = uri
+    port.open()
+    return port
+
+
+def _words(uri: str) -> list[str]:
+    try:
+        words = shlex.split(uri.removeprefix(SCHEME))
+    except ValueError as error:
+        raise ConsoleError(f"console {uri}: {error}", fix="pair the quotes, as for a shell") from error
+    if not words:
+        raise ConsoleError(f"console {uri}: it names no program", fix="write exec:./program argument ...")
+    return words
