@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.table import lines
 
-NAMES = ("overhead", "virtual_speed", "flash", "capture")
+NAMES = ("overhead", "virtual_speed", "flash", "capture", "analysis", "coverage", "stream")
 
 
 def main(names: list[str]) -> int:

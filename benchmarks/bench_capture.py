@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.own_state import own_state
 from benchmarks.table import Row
 from pytest_lan_hil.instruments import open_analyzer
+from pytest_lan_hil.model.capture import MarkerLine
 from pytest_lan_hil.virtual.board import VirtualBoard, acquire, release
 
 DURATION_S = 20
@@ -87,7 +88,9 @@ def _measure() -> tuple[float, float]:
                 board.clock.sleep(DURATION_S)
                 capture = analyzer.stop()
                 recorded.append(time.perf_counter() - start)
-                lines = sum(line.bits.nbytes for line in capture.markers.values())
+                lines = sum(
+                    line.bits.nbytes for line in capture.markers.values() if isinstance(line, MarkerLine)
+                )
                 size = capture.current_a.nbytes + capture.voltage_v.nbytes + lines
                 # The high-water mark of the first round, when nothing has been there before.
                 peak = peak or (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before) / size

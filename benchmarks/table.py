@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 class Row:
     """A figure, what it is measured against, and the bar that it should clear.
 
-    `value` and `bar` are in `unit`; `at_least` says on which side of the bar the figure should be.
+    `value` and `bar` are in `unit`; `at_least` says on which side of the bar the figure should be, and
+    `at_most` is the other end of a band that it should lie in.
     """
 
     name: str
@@ -18,9 +20,12 @@ class Row:
     against: str
     bar: float
     at_least: bool = True
+    at_most: float = math.inf
 
     @property
     def clears(self) -> bool:
+        if self.value > self.at_most:
+            return False
         return self.value >= self.bar if self.at_least else self.value <= self.bar
 
 
@@ -30,6 +35,7 @@ def lines(rows: list[Row]) -> list[str]:
     for row in rows:
         sign = ">=" if row.at_least else "<="
         mark = "ok" if row.clears else "MISSED"
-        figure = f"{row.value:10.2f} {row.unit:<6} bar {sign} {row.bar:g} {row.unit:<6} {mark:<7}"
+        bar = f"{sign} {row.bar:g}" if math.isinf(row.at_most) else f"{row.bar:g} to {row.at_most:g}"
+        figure = f"{row.value:10.2f} {row.unit:<6} bar {bar} {row.unit:<6} {mark:<7}"
         printed.append(f"{row.name:<44} {figure} {row.against}")
     return printed
