@@ -53,6 +53,14 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--hil-dry-run", action="store_true", help="say what would be flashed and measured, touch nothing"
     )
+    group.addoption(
+        "--hil-explain", action="store_true", help="print what the uncertainty of each measurement is made of"
+    )
+    group.addoption(
+        "--hil-save-captures",
+        action="store_true",
+        help="keep the last capture of each test beside the run record, as a .jls file",
+    )
     group.addoption("--hil-debug", action="store_true", help="show tracebacks of bench and DUT errors")
     parser.addini("hil_bench", "bench to use: name or file")
     parser.addini("hil_output", "folder of run records")
@@ -76,6 +84,8 @@ def run_options(config: pytest.Config) -> RunOptions:
         pushgateway=_setting(config, "pushgateway", "pushgateway"),
         job=_setting(config, "hil_job", "job") or "lan_hil",
         wait_s=config.getoption("hil_wait"),
+        explain=config.getoption("hil_explain"),
+        save_captures=config.getoption("hil_save_captures"),
     )
 
 

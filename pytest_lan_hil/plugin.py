@@ -7,7 +7,8 @@ is imported at the top: `run` and what hangs below it are loaded once `--board` 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_lan_hil.config import Board
     from pytest_lan_hil.dut.console import Console
     from pytest_lan_hil.dut.dut import Dut
+    from pytest_lan_hil.dut.recorded import RecordedDut
     from pytest_lan_hil.run.bench import OpenBench
     from pytest_lan_hil.run.fixtures import Metrics, Power
     from pytest_lan_hil.run.session import RunSession
@@ -38,7 +40,9 @@ _MARKERS = (
     "memory_budget(kb): fail if static RAM plus the stack's high-water mark exceeds it (KB of 1024 bytes)",
     "firmware(image): flash this image (a name of the board's [images] or a file) instead of the default",
     "boards(*names): run only on these boards",
+    "needs(*capabilities): skip on a bench that lacks one of them (power, power.waveform, edges, ...)",
 )
+_CHECKED = (*_BUDGETS, "firmware", "boards", "needs")
 _HOW_TO_RUN = "needs a board: run `pytest --board NAME` (`lan-hil boards` lists them)"
 
 
@@ -85,9 +89,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Check the markers; run every test that uses `board` once per board."""
-    marks = [
-        mark for mark in metafunc.definition.iter_markers() if mark.name in (*_BUDGETS, "firmware", "boards")
-    ]
+    marks = [mark for mark in metafunc.definition.iter_markers() if mark.name in _CHECKED]
     if marks:
         _check_markers(metafunc, marks)
     session = metafunc.config.stash.get(SESSION, None)
@@ -205,7 +207,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
     run = session.run_on(_board_name(item))
     budgets, image_name = _asked(item, run.board)
-    test = TestRun(item.nodeid, run, budgets, image_name)
+    needs = [need for mark in item.iter_markers("needs") for need in mark.args]
+    test = TestRun(item.nodeid, run, budgets, image_name, needs)
     test.explicit = "power" in getattr(item, "fixturenames", ())
     item.stash[TEST] = test
 
@@ -216,9 +219,20 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     test = item.stash.get(TEST, None)
     if test is None:
         return (yield)
-    with test.measuring():
+    with _skipping(), test.measuring():
         result = yield
     return result
+
+
+@contextmanager
+def _skipping() -> Iterator[None]:
+    """A bench that lacks what the test asks for is a reason to skip, said in its words."""
+    from pytest_lan_hil.model.errors import CapabilityMissing
+
+    try:
+        yield
+    except CapabilityMissing as missing:
+        pytest.skip(str(missing.problem))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -335,12 +349,13 @@ def _test_of(request: pytest.FixtureRequest) -> TestRun:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, board: Board) -> OpenBench:
-    """The bench, open: probe, console, analyzer and their clock."""
-    return _test_of(request).open_bench()
+    """The bench, open: probe, console, analyzer and their clock. The test skips if it lacks what it needs."""
+    with _skipping():
+        return _test_of(request).open_bench()
 
 
 @pytest.fixture
-def dut(request: pytest.FixtureRequest, bench: OpenBench) -> Dut:
+def dut(request: pytest.FixtureRequest, bench: OpenBench) -> Dut | RecordedDut:
     """The device under test: the image under test is flashed, proved by read-back, and freshly reset."""
     return _test_of(request).prepare()
 
@@ -348,16 +363,17 @@ def dut(request: pytest.FixtureRequest, bench: OpenBench) -> Dut:
 @pytest.fixture
 def console(bench: OpenBench) -> Console:
     """The DUT's serial console."""
-    if bench.console is None:
-        pytest.skip(f"bench {bench.bench.name} has no console")
+    with _skipping():
+        bench.require(["console"])
+    assert bench.console is not None
     return bench.console
 
 
 @pytest.fixture
 def power(request: pytest.FixtureRequest, bench: OpenBench) -> Power:
     """Record power where you want: `with power.capture() as capture: ...`, then `capture.power`."""
-    if bench.analyzer is None:
-        pytest.skip(f"bench {bench.bench.name} has no analyzer, so it can't measure power")
+    with _skipping():
+        bench.require(["power"])
     from pytest_lan_hil.run.fixtures import Power
 
     return Power(_test_of(request))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -117,13 +118,181 @@ def _measure(
     seconds: Annotated[
         float, typer.Option(metavar="S", help="How long to measure, on the board's clock.")
     ] = 10.0,
+    explain: Annotated[bool, typer.Option("--explain", help="What the uncertainty is made of.")] = False,
     wait: Wait = 60.0,
     json: Json = False,
 ) -> None:
     """Let the firmware run and measure power, and latency and energy per inference."""
     from pytest_lan_hil.cli.devices import measure
 
-    measure(board, bench, image, seconds=seconds, wait_s=wait, as_json=json)
+    measure(board, bench, image, seconds=seconds, wait_s=wait, as_json=json, explained=explain)
+
+
+@app.command("record")
+def _record(
+    *,
+    out: Annotated[str, typer.Option("--out", metavar="FILE.jls", help="The file to record into.")],
+    seconds: Annotated[float, typer.Option(metavar="S", help="How long to record, on the analyzer's clock.")],
+    bench: Bench = None,
+    board: AnyBoard = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    wait: Wait = 60.0,
+    json: Json = False,
+) -> None:
+    """Record current, voltage and marker lines into a JLS file, for hours; touches nothing but the analyzer.
+
+    Ends with 3 if the recording broke off; what was recorded until then is kept.
+    """
+    from pytest_lan_hil.cli.record import Target, record
+
+    target = Target(out, replace=force)
+    record(target, bench, board, seconds=seconds, wait_s=wait, as_json=json)
+
+
+@app.command("analyze")
+def _analyze(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help=".jls, .npz, Joulescope or Power Profiler CSV, trace1-energy.bin."
+        ),
+    ] = None,
+    *,
+    timestamps: Annotated[
+        Path | None,
+        typer.Option(
+            "--timestamps", metavar="FILE.json", help="Window k spans stamps k-1 to k of this list."
+        ),
+    ] = None,
+    marker: Annotated[
+        str | None,
+        typer.Option("--marker", metavar="LINE[=INPUT]", help="Windows are where this line is high: gpi0."),
+    ] = None,
+    instrument: Annotated[
+        str | None,
+        typer.Option("--instrument", metavar="NAME", help="Whose error limits hold: js110, js220, ppk2."),
+    ] = None,
+    supply_v: Annotated[
+        float | None, typer.Option("--supply-v", metavar="V", help="For a file that holds no voltage.")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results", metavar="FILE.txt", help="Compare with what MLPerf Tiny's runner reported."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.html|.png", help="Draw power and windows.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="What the uncertainty is made of.")] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option("--check", metavar="DIR", help="All traces below DIR against their results.txt."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Energy of each window of a recorded capture, with its uncertainty.
+
+    Ends with 1 if a reported energy lies outside our uncertainty, with 3 if no window can be used.
+    """
+    from pytest_lan_hil.cli.analyze import Request, analyze
+
+    request = Request(file, timestamps, marker, instrument, supply_v, results, plot, check)
+    raise typer.Exit(analyze(request, as_json=json, explain=explain))
+
+
+@app.command("selftest")
+def _selftest(
+    *,
+    board: Board,
+    bench: Bench = None,
+    idle: Annotated[
+        float | None,
+        typer.Option("--idle", metavar="S", min=1, help="Load disconnected: record S seconds of nothing."),
+    ] = None,
+    loop: Annotated[
+        str | None,
+        typer.Option("--loop", metavar="MARKER:TWIN", help="Two inputs are wired to one pin: compare them."),
+    ] = None,
+    count: Annotated[int, typer.Option("--count", metavar="N", min=10, help="Pulses to compare.")] = 100,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Keep the result here, not beside the bench.")
+    ] = None,
+    wait: Wait = 60.0,
+    json: Json = False,
+) -> None:
+    """Let the bench measure itself: offset and noise of an idle load, jitter of an edge.
+
+    A budget below what it finds is undecidable on this bench, and no test passes on it.
+    """
+    from pytest_lan_hil.cli.selftest import selftest
+
+    selftest(board, bench, idle_s=idle, loop=loop, count=count, out=out, wait_s=wait, as_json=json)
+
+
+@app.command("mlperf")
+def _mlperf(
+    mode: Annotated[str, typer.Argument(metavar="performance|energy|accuracy")],
+    *,
+    board: AnyBoard = None,
+    bench: Bench = None,
+    image: Image = None,
+    console: Annotated[
+        str | None,
+        typer.Option("--console", metavar="URI", help="A console alone: /dev/ttyACM0, 'exec:./program'."),
+    ] = None,
+    baud: Annotated[
+        int | None,
+        typer.Option("--baud", metavar="N", min=1, help="Of --console (else 115200; 9600 for energy)."),
+    ] = None,
+    analyzer: Annotated[
+        str | None, typer.Option("--analyzer", metavar="URI", help="Power analyzer beside --console.")
+    ] = None,
+    marker: Annotated[
+        list[str] | None,
+        typer.Option("--marker", metavar="LINE=INPUT", help="Wire of --analyzer: timestamp=gpi0."),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", metavar="DIR", help="Folder of y_labels.csv and the inputs.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="kws|ad|ic|vww", help="Model wanted (else what the DUT reports)."),
+    ] = None,
+    windows: Annotated[int, typer.Option("--windows", metavar="N", min=1, help="The rules ask for 5.")] = 5,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="S", help="Length of a window; the rules ask for 10.")
+    ] = 10.0,
+    inferences: Annotated[
+        int | None, typer.Option("--inferences", metavar="N", min=1, help="In a window (else found out).")
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="DIR", help="Folder of the results.")] = None,
+    wait: Wait = 60.0,
+    json: Json = False,
+) -> None:
+    """Play an official MLPerf Tiny procedure on a board of a bench or on a console, and write its results.
+
+    Ends with 0 if the rules are met, with 1 if one is not or the DUT failed.
+    """
+    from pytest_lan_hil.cli.mlperf import make_plan, mlperf
+
+    plan = make_plan(
+        mode, windows=windows, seconds=seconds, inferences=inferences, dataset=dataset, model=model
+    )
+    code = mlperf(
+        plan,
+        board=board,
+        bench=bench,
+        image=image,
+        console=console,
+        baud=baud,
+        analyzer=analyzer,
+        markers=marker or [],
+        out=out,
+        wait_s=wait,
+        as_json=json,
+    )
+    raise typer.Exit(code)
 
 
 @app.command("push")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from pytest_lan_hil.cli.output import activity, note, passing, print_json, print_table, progress
@@ -12,6 +13,7 @@ from pytest_lan_hil.dut.image import check_fits, load_image
 from pytest_lan_hil.model.errors import HilError, InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import Measurement
 from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.publish.explain import explain
 from pytest_lan_hil.publish.numbers import estimate_text
 from pytest_lan_hil.run.bench import open_bench
 from pytest_lan_hil.run.board_run import BoardRun
@@ -20,16 +22,17 @@ from pytest_lan_hil.run.recording import Recording, needs_recording, record
 
 def flash(board_name: str, bench_name: str | None, image_name: str | None, *, wait_s: float) -> None:
     """Flash an image, prove it, reset the board and leave it running without a debugger."""
-    board, bench, wiring = _set_up(board_name, bench_name)
+    board, bench, wiring = set_up(board_name, bench_name)
     image = load_image(board.image(image_name))
     check_fits(image, board)
     with open_bench(board, bench, wiring, wait_s=wait_s) as opened:
+        probe, _ = opened.flashable()
         title = f"flashing {image.path.name} ({image.flash_bytes} bytes) on {board.name}"
         with progress(title) as advance:
-            report = opened.probe.flash(image, progress=advance)
+            report = probe.flash(image, progress=advance)
         done = f"written in {report.duration_s:.2f} s" if report.written else "was there already"
         print(f"{board.name}: {image.path.name} {done}, read back: sha256 {report.flash_sha256}")
-        print(f"probe {opened.probe.description}, {opened.probe.detach_state()}")
+        print(f"probe {probe.description}, {probe.detach_state()}")
         if opened.simulated:
             print("simulated: no real board was flashed")
 
@@ -42,8 +45,11 @@ def measure(
     seconds: float,
     wait_s: float,
     as_json: bool,
+    explained: bool,
 ) -> None:
     """Measure while the firmware runs by itself.
+
+    `as_json` prints everything, contributions to the uncertainty included; else `explained` adds their table.
 
     Raises:
         InputError: not a length of time.
@@ -53,7 +59,7 @@ def measure(
         raise InputError(
             f"--seconds {seconds:g} is not a length of time", fix="give more than 0: --seconds 10"
         )
-    board, bench, wiring = _set_up(board_name, bench_name)
+    board, bench, wiring = set_up(board_name, bench_name)
     run = BoardRun(board, bench, wiring, wait_s=wait_s)
     interrupted = True
     try:
@@ -81,7 +87,7 @@ def measure(
                 "bench": bench.name,
                 "simulated": opened.simulated,
                 "seconds": seconds,
-                "firmware": dataclasses.asdict(firmware),
+                "firmware": dataclasses.asdict(firmware) if firmware else None,
                 "devices": [dataclasses.asdict(device) for device in opened.devices],
                 "measurements": {name: _plain(measurement) for name, measurement in found.items()},
                 "not_measured": missing,
@@ -89,11 +95,15 @@ def measure(
         )
     else:
         _print(board, bench, found, missing, simulated=opened.simulated)
+        if explained:
+            for measurement in found.values():
+                print("\n".join(["", *explain(measurement)]))
     if not found:
         raise MeasurementInvalid(f"nothing could be measured on {board.name}", fix="see the reasons above")
 
 
-def _set_up(board_name: str, bench_name: str | None) -> tuple[Board, Bench, Wiring]:
+def set_up(board_name: str, bench_name: str | None) -> tuple[Board, Bench, Wiring]:
+    """The board and the bench of these names in the project that the command line stands in, joined."""
     project = find_project()
     board = load_board(board_name, project.search())
     bench = project.bench(bench_name, board.name)
@@ -132,8 +142,12 @@ def _print(
 def _plain(measurement: Measurement) -> dict[str, Any]:
     """As JSON holds it: an unbounded limit is null."""
     tree = dataclasses.asdict(measurement)
-    tree["estimate"] = {
-        key: None if isinstance(value, float) and value in (float("inf"), float("-inf")) else value
-        for key, value in tree["estimate"].items()
-    }
+    tree["estimate"] = _bounded(tree["estimate"])
+    tree["contributions"] = [_bounded(part) for part in tree["contributions"]]
     return tree
+
+
+def _bounded(tree: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and math.isinf(value) else value for key, value in tree.items()
+    }

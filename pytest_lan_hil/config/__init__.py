@@ -13,6 +13,7 @@ from pytest_lan_hil.config.board import Board, MemoryRange
 from pytest_lan_hil.config.loading import read_bench, read_board
 from pytest_lan_hil.config.schema import bench_schema, board_schema
 from pytest_lan_hil.config.search import (
+    REPLAY,
     Found,
     Place,
     SearchPath,
@@ -25,6 +26,7 @@ from pytest_lan_hil.config.search import (
 from pytest_lan_hil.config.wiring import Wiring, wire
 
 __all__ = [
+    "REPLAY",
     "Bench",
     "Board",
     "Found",

@@ -8,13 +8,20 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pytest_lan_hil.config import uris
 from pytest_lan_hil.config.description import Description
-from pytest_lan_hil.config.fields import InstrumentInput, MarkerName, Names, refuse_double, wrong
+from pytest_lan_hil.config.fields import (
+    EdgeLineName,
+    InstrumentInput,
+    MarkerName,
+    Names,
+    refuse_double,
+    wrong,
+)
 
 
 class Bench(Description):
-    """One set-up: which probe, console and power analyzer are wired to the board.
+    """One set-up: which probe, console, power analyzer and edge source are wired to the board.
 
-    The three URIs may hold placeholders that the board fills: see `uris.PLACEHOLDERS`.
+    The URIs may hold placeholders that the board fills: see `uris.PLACEHOLDERS`.
     """
 
     title: str = Field(default="", examples=["Power desk, left"])
@@ -33,10 +40,18 @@ class Bench(Description):
         default_factory=dict, examples=[{"inference": "gpi0"}]
     )
     """Marker line to the analyzer's input that it is wired to."""
+    edges: str | None = Field(default=None, examples=["gpiod:/dev/gpiochip0"])
+    """Edge source, for marker lines that the analyzer has no input for: `kind:device`."""
+    edge_lines: Mapping[MarkerName, EdgeLineName] = Field(
+        default_factory=dict, examples=[{"inference": "17"}]
+    )
+    """Marker line to the edge source's line that it is wired to."""
+    sync: MarkerName | None = Field(default=None, examples=["phase"])
+    """The marker line that is wired to analyzer and edge source both, and so ties their clocks together."""
     settle_s: float = Field(default=0.2, ge=0, le=3600, examples=["0.2"])
     """How long the board rests between closing the debug session and a power window, seconds."""
 
-    @field_validator("probe", "console", "analyzer")
+    @field_validator("probe", "console", "analyzer", "edges")
     @classmethod
     def _well_formed(cls, uri: str | None, info: ValidationInfo) -> str | None:
         if uri is not None:
@@ -45,10 +60,11 @@ class Bench(Description):
                 raise wrong(*found)
         return uri
 
-    @field_validator("console", "analyzer")
+    @field_validator("console", "analyzer", "edges")
     @classmethod
     def _its_own_device(cls, uri: str | None, info: ValidationInfo) -> str | None:
-        twin = uris.same_device(uri, {role: info.data.get(role) for role in ("probe", "console")})
+        # `info.data` holds the fields that stand before this one.
+        twin = uris.same_device(uri, {role: info.data.get(role) for role in ("probe", "console", "analyzer")})
         if twin is not None:
             raise wrong(
                 f"{twin} and {info.field_name} name the same device, {uri}",
@@ -67,8 +83,38 @@ class Bench(Description):
             )
         return inputs
 
+    @field_validator("edge_lines")
+    @classmethod
+    def _lines_apart(cls, lines: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        refuse_double(lines, "line")
+        if lines and info.data.get("edges", "") is None:
+            raise wrong(
+                "wires marker lines, but the bench has no edge source",
+                'add  edges = "gpiod:/dev/gpiochip0"  or remove the table',
+            )
+        return lines
+
     @model_validator(mode="after")
     def _has_a_device(self) -> Bench:
-        if self.probe is None and self.console is None and self.analyzer is None:
+        if not any((self.probe, self.console, self.analyzer, self.edges)):
             raise wrong("names no device", 'add at least one, as in  probe = "auto"')
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_each(self) -> Bench:
+        both = sorted(set(self.markers) & set(self.edge_lines))
+        for marker in both:
+            if marker != self.sync:
+                raise wrong(
+                    f"{marker} is wired to the analyzer ({self.markers[marker]}) and to the edge source"
+                    f" ({self.edge_lines[marker]}): two instruments claim the same line",
+                    f'take it out of one, or add  sync = "{marker}"  if it is wired to both on purpose',
+                    key=f"edge_lines.{marker}",
+                )
+        if self.sync is not None and self.sync not in both:
+            raise wrong(
+                f'is "{self.sync}", which is not wired to both analyzer and edge source',
+                f"wire it to both, and add it to [markers] and to [edge_lines]: {self.sync} = ...",
+                key="sync",
+            )
         return self

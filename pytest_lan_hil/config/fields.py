@@ -16,6 +16,8 @@ MARKER_PATTERN = r"^[a-z][a-z0-9_]*$"
 # Nordic and NXP write port.pin, ST and Silicon Labs a port letter, Espressif and Raspberry Pi a bare number.
 PIN_PATTERN = r"^(P[0-9]\.[0-9]{1,2}|P[A-K][0-9]{1,2}|GPIO[0-9]{1,2})$"
 INPUT_PATTERN = r"^[a-z]+[0-9]{1,2}$"
+# A number on the chip, or the name that the kernel knows the line by ("GPIO17", "PIN_11").
+EDGE_LINE_PATTERN = r"^[A-Za-z0-9_.-]+$"
 
 
 def wrong(problem: str, fix: str, *, key: str = "") -> PydanticCustomError:
@@ -46,6 +48,12 @@ def _input(text: str) -> str:
     return text
 
 
+def _edge_line(text: str) -> str:
+    if not re.match(EDGE_LINE_PATTERN, text):
+        raise wrong(f'"{text}" is not a GPIO line', 'write its number or its name, as in "17" or "GPIO17"')
+    return text
+
+
 def _name(text: str) -> str:
     if not re.match(NAME_PATTERN, text):
         raise wrong(
@@ -69,6 +77,9 @@ def _tuple(value: object) -> object:
 Pin = Annotated[str, AfterValidator(_pin), Field(json_schema_extra={"pattern": PIN_PATTERN})]
 MarkerName = Annotated[str, AfterValidator(_marker)]
 InstrumentInput = Annotated[str, AfterValidator(_input), Field(json_schema_extra={"pattern": INPUT_PATTERN})]
+EdgeLineName = Annotated[
+    str, AfterValidator(_edge_line), Field(json_schema_extra={"pattern": EDGE_LINE_PATTERN})
+]
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_tuple)]
 ImagePath = Annotated[Path, Field(strict=False), AfterValidator(_image)]

@@ -21,6 +21,9 @@ from pytest_lan_hil.config.fields import nearest
 from pytest_lan_hil.config.loading import read_bench, read_board
 from pytest_lan_hil.model.errors import InputError
 
+#: What the name of a bench starts with that is a recorded capture.
+REPLAY = "replay:"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -99,7 +102,12 @@ def load_board(name_or_path: str | Path, search: SearchPath) -> Board:
 
 
 def load_bench(name_or_path: str | Path, search: SearchPath) -> Bench:
-    """Find and read a bench; arguments and errors as for `load_board`."""
+    """Find and read a bench; arguments and errors as for `load_board`.
+
+    `replay:FILE` is the bench of a recorded capture: nothing stands on it but the record.
+    """
+    if str(name_or_path).startswith(REPLAY):
+        return Bench(name="replay", title="a recorded capture, no device", analyzer=str(name_or_path))
     return read_bench(_find(str(name_or_path), "bench", list_benches(search), search.benches, search.rootdir))
 
 

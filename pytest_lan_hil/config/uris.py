@@ -1,8 +1,9 @@
 """The grammar of device URIs in a bench file. Whether the device is there is the doctor's business.
 
 probe      auto | kind:uid                            pyOCD's `-u` form: jlink:000683456789
-console    device file | pyserial URL                 /dev/serial/by-id/...  COM3  virtual://nrf52840/uart0
-analyzer   kind[+driver]:[serial][?key=value&...]     joulescope:002557  joulescope+virtual:x?gpi0=P0.13
+console    device file | pyserial URL | exec:PROGRAM  /dev/serial/by-id/...  COM3  virtual://nrf52840/uart0
+analyzer   kind[+driver]:[device][?key=value&...]     joulescope:002557  joulescope+virtual:x?gpi0=P0.13
+edges      kind[+driver]:[device][?key=value&...]     gpiod:/dev/gpiochip0
 """
 
 from __future__ import annotations
@@ -17,15 +18,23 @@ PLACEHOLDERS = ("board", "target", "virtual", "supply_v", "baudrate", "pin.<mark
 
 _PROBE = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*:\S+")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_PROGRAM = re.compile(r"exec:\S.*")
 _DEVICE_FILE = re.compile(r"/\S+|COM[0-9]+|\\\\\.\\COM[0-9]+", re.IGNORECASE)
-_ANALYZER = re.compile(
+_INSTRUMENT = re.compile(
     r"(?P<kind>[a-z][a-z0-9_]*)(\+(?P<driver>[a-z][a-z0-9_]*))?:(?P<device>[^?\s]*)(\?(?P<query>\S+))?"
 )
 
+_ARTICLES = {
+    "probe": "a probe",
+    "console": "a console",
+    "analyzer": "an analyzer",
+    "edges": "an edge source",
+}
 _FORMS = {
     "probe": 'write "kind:uid", as in "jlink:000683456789" or "cmsisdap:0240000034544e45", or "auto"',
     "console": 'write a device such as "/dev/serial/by-id/usb-..." or "COM3", or a pyserial URL such as "socket://host:port"',
     "analyzer": 'write "kind:serial", as in "joulescope:002557" ("joulescope:" when only one is attached)',
+    "edges": 'write "kind:device", as in "gpiod:/dev/gpiochip0"',
 }
 
 
@@ -33,7 +42,7 @@ def check(role: str, uri: str) -> tuple[str, str] | None:
     """What is wrong with a URI, as (problem, fix), or None.
 
     Args:
-        role: "probe", "console" or "analyzer".
+        role: "probe", "console", "analyzer" or "edges".
         uri: Text from the bench file, placeholders not yet filled.
     """
     for name in PLACEHOLDER.findall(uri):
@@ -43,17 +52,16 @@ def check(role: str, uri: str) -> tuple[str, str] | None:
     plain = PLACEHOLDER.sub("x", uri)
     if "{" in plain or "}" in plain:
         return f'"{uri}" has an unpaired brace', 'placeholders are written "{virtual}"'
-    form = _FORMS[role]
     if role == "probe":
         ok = plain == "auto" or _PROBE.fullmatch(plain) is not None
     elif role == "console":
-        ok = _URL.fullmatch(plain) is not None or _DEVICE_FILE.fullmatch(plain) is not None
+        ok = any(form.fullmatch(plain) is not None for form in (_URL, _DEVICE_FILE, _PROGRAM))
     else:
-        found = _ANALYZER.fullmatch(plain)
+        found = _INSTRUMENT.fullmatch(plain)
         ok = found is not None
         if found is not None and found["query"] is not None and not _is_query(found["query"]):
             return f'the options of "{uri}" can\'t be read', 'write them as "?key=value&key=value"'
-    return None if ok else (f'"{uri}" does not name a {role}', form)
+    return None if ok else (f'"{uri}" does not name {_ARTICLES[role]}', _FORMS[role])
 
 
 def same_device(uri: str | None, others: Mapping[str, str | None]) -> str | None:
@@ -77,7 +85,7 @@ def device_of(uri: str) -> str:
 
 
 def drop_options(uri: str, missing: frozenset[str]) -> str:
-    """Leave out the options of an analyzer whose whole value is one of the missing placeholders."""
+    """Leave out the options of an instrument whose whole value is one of the missing placeholders."""
     head, mark, query = uri.partition("?")
     if not mark:
         return uri

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_lan_hil.config import uris
 from pytest_lan_hil.config.bench import Bench
@@ -18,26 +18,32 @@ class Wiring:
     """The devices of a bench for one board.
 
     Attributes:
-        probe, console, analyzer: URIs with nothing left to fill in, or None where the bench has none.
+        probe, console, analyzer, edges: URIs with nothing left to fill in, or None where the bench has none.
         markers: Marker line to the analyzer's input.
+        edge_lines: Marker line to the edge source's line.
+        sync: The marker line that both see, or None.
     """
 
     probe: str | None
     console: str | None
     analyzer: str | None
     markers: Mapping[str, str]
+    edges: str | None = None
+    edge_lines: Mapping[str, str] = field(default_factory=dict)
+    sync: str | None = None
 
     @property
     def uris(self) -> tuple[str, ...]:
-        """The devices that it names."""
-        return tuple(uri for uri in (self.probe, self.console, self.analyzer) if uri is not None)
+        """The devices that it names; of a GPIO chip its lines, which benches may share out among them."""
+        devices = [uri for uri in (self.probe, self.console, self.analyzer) if uri is not None]
+        return tuple(devices + [f"{self.edges}#{line}" for line in self.edge_lines.values()])
 
 
 def wire(bench: Bench, board: Board) -> Wiring:
     """Join a bench and a board.
 
-    An analyzer option whose whole value is a marker line's pin is left out, and so is the marker line, when
-    the board does not raise that line; every other placeholder must be filled.
+    An instrument's option whose whole value is a marker line's pin is left out, and so is the marker line,
+    when the board does not raise that line; every other placeholder must be filled.
 
     Raises:
         ConfigError: the bench does not serve the board, or the board lacks what the bench asks of it.
@@ -51,21 +57,29 @@ def wire(bench: Bench, board: Board) -> Wiring:
             fix=f'add "{board.name}" to the list, or choose another bench with --bench',
         )
     values = _values(board)
-    markers = dict(bench.markers)
-    analyzer = bench.analyzer
-    if analyzer is not None:
-        unraised = frozenset(f"pin.{marker}" for marker in markers if marker not in board.marker_pins)
-        shortened = uris.drop_options(analyzer, unraised)
-        if shortened != analyzer:
-            dropped = unraised.intersection(uris.PLACEHOLDER.findall(analyzer))
-            markers = {marker: place for marker, place in markers.items() if f"pin.{marker}" not in dropped}
-            analyzer = shortened
+    analyzer, markers = _raised(bench.analyzer, bench.markers, board)
+    edges, edge_lines = _raised(bench.edges, bench.edge_lines, board)
     return Wiring(
         probe=_fill(bench.probe, "probe", values, bench, board),
         console=_fill(bench.console, "console", values, bench, board),
         analyzer=_fill(analyzer, "analyzer", values, bench, board),
         markers=markers,
+        edges=_fill(edges, "edge source", values, bench, board),
+        edge_lines=edge_lines,
+        sync=bench.sync if bench.sync in markers and bench.sync in edge_lines else None,
     )
+
+
+def _raised(uri: str | None, wired: Mapping[str, str], board: Board) -> tuple[str | None, Mapping[str, str]]:
+    """An instrument's URI and its marker lines, without those whose pin it asks for and the board lacks."""
+    if uri is None:
+        return None, wired
+    unraised = frozenset(f"pin.{marker}" for marker in wired if marker not in board.marker_pins)
+    shortened = uris.drop_options(uri, unraised)
+    if shortened == uri:
+        return uri, wired
+    dropped = unraised.intersection(uris.PLACEHOLDER.findall(uri))
+    return shortened, {marker: place for marker, place in wired.items() if f"pin.{marker}" not in dropped}
 
 
 def _values(board: Board) -> Mapping[str, str]:

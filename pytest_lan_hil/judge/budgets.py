@@ -14,15 +14,22 @@ from pytest_lan_hil.measure.statistics import estimate, fewest_for
 from pytest_lan_hil.model.measurement import Budget, Estimate, Measurement, Outcome, Verdict, VerdictKind
 from pytest_lan_hil.model.quantities import QUANTITIES, Direction
 
+_FINER = "use a lower current range or a more accurate instrument, or leave more room in the budget"
 # Beyond this factor more data is no advice.
 _HOPELESS = 10_000
 
 
-def judge(measurement: Measurement, budget: Budget) -> Verdict:
+def judge(measurement: Measurement, budget: Budget, *, floor: float | None = None) -> Verdict:
     """Compare a measurement with a budget.
 
     Within if the whole interval keeps the limit, over if the whole interval breaks it, else inconclusive. A
     budget on another statistic than the measurement's own is judged on the same values, estimated anew.
+
+    Args:
+        measurement: What was measured.
+        budget: The limit.
+        floor: What the bench can't tell from nothing, in the budget's unit (`lan-hil selftest`): a limit
+            below it is undecidable, and not within by luck.
 
     Raises:
         InputError: The budget names an unknown statistic.
@@ -31,7 +38,13 @@ def judge(measurement: Measurement, budget: Budget) -> Verdict:
     if found.statistic != budget.statistic:
         found = estimate(measurement.values, budget.statistic, found.instrument_error)
     keeps, breaks = _sides(found, budget)
-    if keeps:
+    if floor is not None and budget.limit < floor:
+        kind = VerdictKind.INCONCLUSIVE
+        reason = (
+            f"{_limit(measurement, budget)}, lies below this bench's floor of {floor:.3g} {measurement.unit}"
+            " (its self-test): undecidable here, whatever is measured; use a finer instrument or range"
+        )
+    elif keeps:
         kind = VerdictKind.WITHIN
         reason = f"{_figure(measurement, found)} is within {_limit(measurement, budget)}"
     elif breaks:
@@ -126,7 +139,7 @@ def _what_settles_it(measurement: Measurement, found: Estimate, budget: Budget) 
     if error > 0 and margin <= error:
         return (
             f"{measurement.instrument} is sure to ± {error:.2g} {measurement.unit} only, more data won't"
-            " help; use a lower current range or a more accurate instrument, or leave more room in the budget"
+            f" help; {_advice(measurement) or _FINER}"
         )
     half = max(found.value - found.ci95_low, found.ci95_high - found.value)
     factor = half**2 / (margin**2 - error**2) if margin > error else math.inf
@@ -137,6 +150,11 @@ def _what_settles_it(measurement: Measurement, found: Estimate, budget: Budget) 
         longer = measurement.duration_s * factor
         return f"measure for about {longer:.2g} s instead of {measurement.duration_s:.2g} s"
     return f"about {math.ceil(measurement.n * factor)} {_things(measurement)} would settle it"
+
+
+def _advice(measurement: Measurement) -> str:
+    """What the instrument's own notes say of a finer set-up ("a shunt of 10 ohm would ...")."""
+    return next((note for note in measurement.notes if "a shunt of" in note), "")
 
 
 def _things(measurement: Measurement) -> str:

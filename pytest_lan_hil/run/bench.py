@@ -1,42 +1,55 @@
 """A bench opened for one board: lease, console, probe and analyzer, closed again in every case.
 
-Order matters: the console's reader runs before anything can reset the board, so that no boot line is lost.
+Order matters: an analyzer may be what powers the board, so it comes first; and the console's reader runs
+before the probe can reset the board, so that no boot line is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
-from pytest_lan_hil.config import Bench, Board, Wiring
+from pytest_lan_hil.config import REPLAY, Bench, Board, Wiring
 from pytest_lan_hil.dut.console import Console
 from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.probe import Probe
-from pytest_lan_hil.instruments import PowerAnalyzer, open_analyzer
-from pytest_lan_hil.model.clock import Clock
-from pytest_lan_hil.model.errors import ConfigError
+from pytest_lan_hil.dut.recorded import RecordedDut
+from pytest_lan_hil.instruments import (
+    CAPABILITIES,
+    EdgeSource,
+    PowerAnalyzer,
+    open_analyzer,
+    open_edges,
+)
+from pytest_lan_hil.model.capture import InstrumentIdentity
+from pytest_lan_hil.model.clock import HOST_CLOCK, Clock
+from pytest_lan_hil.model.errors import CapabilityMissing, ConfigError
 from pytest_lan_hil.model.record import DeviceIdentity
 from pytest_lan_hil.run.lease import lease
 
 
 @dataclass(frozen=True, slots=True)
 class OpenBench:
-    """What stands on the bench while it is open; `console` and `analyzer` are None where it has none."""
+    """What stands on the bench while it is open; None where it has none.
+
+    `probe` is None, and `dut` a stand-in that answers nothing, where the analyzer replays a record.
+    """
 
     board: Board
     bench: Bench
     wiring: Wiring
-    probe: Probe
+    probe: Probe | None
     console: Console | None
     analyzer: PowerAnalyzer | None
-    dut: Dut
+    dut: Dut | RecordedDut
     devices: tuple[DeviceIdentity, ...]
+    edges: EdgeSource | None = None
 
     @property
     def clock(self) -> Clock:
         """The clock that the board lives in: the host's, or the simulation's."""
-        return self.probe.clock
+        return self.probe.clock if self.probe is not None else HOST_CLOCK
 
     @property
     def simulated(self) -> bool:
@@ -45,8 +58,56 @@ class OpenBench:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What can be measured here (see `instruments.base`), "memory" through the probe included."""
-        return frozenset({"memory"}) | (self.analyzer.capabilities if self.analyzer else frozenset())
+        """What can be measured and done here; see `instruments.base.CAPABILITIES`."""
+        offered = {"probe", "memory"} if self.probe is not None else set()
+        if self.console is not None:
+            offered.add("console")
+        for instrument in (self.analyzer, self.edges):
+            if instrument is not None:
+                offered |= instrument.capabilities
+        return frozenset(offered)
+
+    @property
+    def measuring_identity(self) -> InstrumentIdentity:
+        """Of the power analyzer, or of the edge source where there is no analyzer.
+
+        Raises:
+            CapabilityMissing: There is neither.
+        """
+        instrument = self.analyzer or self.edges
+        if instrument is None:
+            raise CapabilityMissing(
+                f"bench {self.bench.name} has nothing that measures",
+                fix='add analyzer = "joulescope:SERIAL" to the bench file',
+            )
+        return instrument.identity
+
+    def flashable(self) -> tuple[Probe, Dut]:
+        """The probe, and the DUT behind it.
+
+        Raises:
+            CapabilityMissing: There is none on this bench.
+        """
+        if self.probe is None or isinstance(self.dut, RecordedDut):
+            raise CapabilityMissing(
+                f"bench {self.bench.name} has no board, only a record: nothing can be flashed",
+                fix="choose a bench with a probe: --bench NAME",
+            )
+        return self.probe, self.dut
+
+    def require(self, needs: Iterable[str]) -> None:
+        """Make sure that the bench offers all of these.
+
+        Raises:
+            CapabilityMissing: Names every one that it lacks, and what it means.
+        """
+        missing = [need for need in CAPABILITIES if need in set(needs) - self.capabilities]
+        if missing:
+            listed = ", ".join(f"{need} ({CAPABILITIES[need]})" for need in missing)
+            raise CapabilityMissing(
+                f"bench {self.bench.name} lacks {listed}",
+                fix="run it on a bench that offers this; `lan-hil doctor` shows what this one has",
+            )
 
 
 @contextmanager
@@ -62,7 +123,7 @@ def open_bench(board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> 
     Raises:
         BlockedError: A device is held, absent or failed; everything opened until then is closed.
     """
-    if wiring.probe is None:
+    if wiring.probe is None and not is_replay(wiring):
         raise ConfigError(
             f"bench {bench.name} has no probe, so nothing can be flashed or proved",
             path=bench.path,
@@ -70,23 +131,38 @@ def open_bench(board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> 
             fix='add  probe = "jlink:UID"  (`lan-hil doctor` lists what is attached)',
         )
     with ExitStack() as stack:
-        stack.enter_context(lease(wiring.uris, wait_s=wait_s))
-        console = None
-        devices = []
-        if wiring.console:
-            console = stack.enter_context(Console.open(wiring.console, baudrate=board.baudrate))
-            devices.append(DeviceIdentity("console", wiring.console, console.description, console.simulated))
-        probe = stack.enter_context(Probe.open(wiring.probe, target=board.target))
-        devices.insert(
-            0, DeviceIdentity("probe", wiring.probe, probe.description, probe.simulated, tuple(probe.notes))
-        )
-        analyzer = None
+        if not is_replay(wiring):
+            stack.enter_context(lease(wiring.uris, wait_s=wait_s))
+        analyzer = edges = console = probe = None
+        dut: Dut | RecordedDut = RecordedDut()
+        measuring = []
         if wiring.analyzer:
             analyzer = stack.enter_context(
                 closing(open_analyzer(wiring.analyzer, markers=wiring.markers, supply_v=board.supply_v))
             )
-            identity = analyzer.identity
-            devices.append(
-                DeviceIdentity("analyzer", wiring.analyzer, str(identity), identity.simulated, identity.notes)
+            measuring.append(_device("analyzer", wiring.analyzer, analyzer.identity))
+        if wiring.edges:
+            edges = stack.enter_context(closing(open_edges(wiring.edges, lines=wiring.edge_lines)))
+            measuring.append(_device("edges", wiring.edges, edges.identity))
+        talking = []
+        if wiring.console:
+            console = stack.enter_context(Console.open(wiring.console, baudrate=board.baudrate))
+            talking.append(DeviceIdentity("console", wiring.console, console.description, console.simulated))
+        if wiring.probe is not None:
+            probe = stack.enter_context(Probe.open(wiring.probe, target=board.target))
+            notes = tuple(probe.notes)
+            talking.insert(
+                0, DeviceIdentity("probe", wiring.probe, probe.description, probe.simulated, notes)
             )
-        yield OpenBench(board, bench, wiring, probe, console, analyzer, Dut(probe, console), tuple(devices))
+            dut = Dut(probe, console)
+        devices = (*talking, *measuring)
+        yield OpenBench(board, bench, wiring, probe, console, analyzer, dut, devices, edges)
+
+
+def is_replay(wiring: Wiring) -> bool:
+    """True if nothing stands on the bench but a recorded capture."""
+    return wiring.probe is None and wiring.analyzer is not None and wiring.analyzer.startswith(REPLAY)
+
+
+def _device(role: str, uri: str, identity: InstrumentIdentity) -> DeviceIdentity:
+    return DeviceIdentity(role, uri, str(identity), identity.simulated, identity.notes)

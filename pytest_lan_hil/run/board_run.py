@@ -7,15 +7,22 @@ refused at once with the same message instead of waiting through the same time l
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, Wiring
+from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.find import simulated_kind
 from pytest_lan_hil.dut.image import FirmwareImage, check_fits, load_image
+from pytest_lan_hil.dut.probe import Probe
+from pytest_lan_hil.instruments.jls import write_jls
 from pytest_lan_hil.measure.envelope import Envelope
+from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import BlockedError, HilError
 from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity, TestRecord
-from pytest_lan_hil.run.bench import OpenBench, open_bench
+from pytest_lan_hil.publish.files import run_directory
+from pytest_lan_hil.run.bench import OpenBench, is_replay, open_bench
 from pytest_lan_hil.run.project import new_run_id
+from pytest_lan_hil.run.selftest import load_selftest
 
 
 class BoardRun:
@@ -28,9 +35,12 @@ class BoardRun:
         waveforms: Node id to the envelope of its last capture.
         simulated: True if a device is; for a bench that never opened, what its kind of probe says.
         devices: What was on the bench, once it was open.
+        selftest: What the bench found out about itself earlier, or None.
     """
 
-    def __init__(self, board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> None:
+    def __init__(
+        self, board: Board, bench: Bench, wiring: Wiring, *, wait_s: float, captures: Path | None = None
+    ) -> None:
         self.board = board
         self.bench = bench
         self.wiring = wiring
@@ -39,13 +49,26 @@ class BoardRun:
         self.waveforms: dict[str, Envelope] = {}
         self.simulated = wiring.probe is not None and simulated_kind(wiring.probe)
         self.devices: tuple[DeviceIdentity, ...] = ()
+        self.selftest = load_selftest(bench)
         self._wait_s = wait_s
+        self._captures = captures
         self._stack = ExitStack()
         self._open: OpenBench | None = None
         self._failure: BlockedError | None = None
         self._proved: FirmwareIdentity | None = None
         self._refused: dict[str, BlockedError] = {}
         self._problem = ""
+
+    def keep(self, capture: Capture) -> None:
+        """Keep the capture of the test that just ended, if captures are kept; never an error."""
+        if self._captures is None:
+            return
+        folder = run_directory(self._captures, self.run_id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_jls(capture, folder / f"capture-{len(self.tests):03d}.jls")
+        except (HilError, OSError) as error:
+            self._note(f"keeping the capture of test {len(self.tests)}: {error}")
 
     @property
     def is_open(self) -> bool:
@@ -72,32 +95,50 @@ class BoardRun:
             except BlockedError as error:
                 self._failure = error
                 raise
+            self._drop_foreign_selftest(self._open)
             self.simulated = self._open.simulated
             self.devices = self._open.devices
         return self._open
 
-    def prepare(self, image_name: str | None) -> FirmwareIdentity:
+    def _drop_foreign_selftest(self, bench: OpenBench) -> None:
+        """A self-test holds for the instrument that it was made with, and for no other."""
+        if self.selftest is None:
+            return
+        instrument = bench.analyzer or bench.edges
+        if instrument is None or str(instrument.identity) != self.selftest.analyzer:
+            self._note(
+                f"the self-test of bench {self.bench.name} was made with {self.selftest.analyzer} and is not"
+                f" used: run `lan-hil selftest --bench {self.bench.name}` again"
+            )
+            self.selftest = None
+
+    def prepare(self, image_name: str | None) -> FirmwareIdentity | None:
         """Bring the DUT to the start of a test: the right image, proved, freshly reset.
+
+        A recorded capture has no image to prove: None.
 
         Raises:
             InputError: No such image, or not for this chip.
             BlockedError: The bench can't be opened, or the image can't be proved.
             DutError: The image was flashed and proved, but does not come up.
         """
+        if is_replay(self.wiring):
+            self.open()
+            return None
         image = load_image(self.board.image(image_name))
         check_fits(image, self.board)
-        bench = self.open()
+        probe, dut = self.open().flashable()
         if image.sha256 in self._refused:
             raise self._refused[image.sha256]
         if self._proved is None or self._proved.sha256 != image.sha256:
             self._proved = None
             try:
-                self._proved = _flash_and_prove(bench, image)
+                self._proved = _flash_and_prove(probe, dut, image)
             except BlockedError as error:
                 self._refused[image.sha256] = error
                 raise
-        bench.dut.image = image
-        bench.dut.reset()
+        dut.image = image
+        dut.reset()
         return self._proved
 
     def close(self, *, interrupted: bool) -> str:
@@ -106,7 +147,7 @@ class BoardRun:
         An interrupted board is left reset, so that it is not found in the middle of a capture. The bench can
         be opened again afterwards.
         """
-        if interrupted and self._open is not None:
+        if interrupted and self._open is not None and self._open.probe is not None:
             try:
                 self._open.probe.reset()
             except HilError as error:
@@ -123,9 +164,9 @@ class BoardRun:
         self._problem = self._problem or problem
 
 
-def _flash_and_prove(bench: OpenBench, image: FirmwareImage) -> FirmwareIdentity:
-    report = bench.probe.flash(image)
-    build = bench.dut.prove_identity(image)
+def _flash_and_prove(probe: Probe, dut: Dut, image: FirmwareImage) -> FirmwareIdentity:
+    report = probe.flash(image)
+    build = dut.prove_identity(image)
     return FirmwareIdentity(
         image=str(image.path),
         sha256=image.sha256,

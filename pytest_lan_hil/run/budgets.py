@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from pytest_lan_hil.instruments import CAPABILITIES
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Budget
 from pytest_lan_hil.model.quantities import QUANTITIES, Quantity
@@ -114,6 +115,14 @@ def check_marker(
             raise InputError(
                 f"@pytest.mark.boards({written}): takes one or more board names",
                 fix='write @pytest.mark.boards("nrf52840", "stm32f4")',
+            )
+        return
+    if name == "needs":
+        unknown = [arg for arg in args if arg not in CAPABILITIES]
+        if not args or kwargs or unknown:
+            found = f"{unknown[0]!r} is not a capability" if unknown else "takes one or more capabilities"
+            raise InputError(
+                f"@pytest.mark.needs({written}): {found}", fix=f"use of: {', '.join(CAPABILITIES)}"
             )
         return
     request = parse_budget(name, args, kwargs)

@@ -25,8 +25,18 @@ from pytest_lan_hil.run.survey import Attached, SerialPort, may_open
 _EXTRAS = {
     "virtual": ("unicorn", "capstone", "numba", "joulescope", "pyjoulescope_driver"),
     "joulescope": ("joulescope", "pyjoulescope_driver"),
+    "ppk2": ("ppk2_api",),
+    "ina219": ("smbus2",),
+    "gpio": ("gpiod",),
 }
-_ANALYZER_EXTRAS = {"joulescope": "joulescope"}
+# Kind of instrument to the extra that brings its package.
+_INSTRUMENT_EXTRAS = {
+    "joulescope": "joulescope",
+    "ppk2": "ppk2",
+    "ina219": "ina219",
+    "ina228": "ina219",
+    "gpiod": "gpio",
+}
 
 
 class Level(str, Enum):
@@ -83,7 +93,9 @@ def _examine_bench(attached: Attached, bench: Bench | None, board: Board | None)
         )
     elif board is not None:
         yield from examine_wiring(attached, wire(bench, board))
-    elif any(PLACEHOLDER.search(uri) for uri in (bench.probe, bench.console, bench.analyzer) if uri):
+    elif any(
+        PLACEHOLDER.search(uri) for uri in (bench.probe, bench.console, bench.analyzer, bench.edges) if uri
+    ):
         yield Finding(
             Level.NOTE,
             "bench",
@@ -91,7 +103,16 @@ def _examine_bench(attached: Attached, bench: Bench | None, board: Board | None)
             f"lan-hil doctor --bench {bench.name} --board NAME   (`lan-hil boards` lists them)",
         )
     else:
-        yield from examine_wiring(attached, Wiring(bench.probe, bench.console, bench.analyzer, bench.markers))
+        wiring = Wiring(
+            bench.probe,
+            bench.console,
+            bench.analyzer,
+            bench.markers,
+            bench.edges,
+            bench.edge_lines,
+            bench.sync,
+        )
+        yield from examine_wiring(attached, wiring)
 
 
 def examine_machine(attached: Attached) -> Iterator[Finding]:
@@ -127,6 +148,8 @@ def examine_wiring(attached: Attached, wiring: Wiring) -> Iterator[Finding]:
         yield from _console(attached, wiring.console)
     if wiring.analyzer is not None:
         yield _analyzer(attached, wiring.analyzer)
+    if wiring.edges is not None:
+        yield _instrument("edges", wiring.edges)
     yield from _collisions(wiring)
 
 
@@ -223,20 +246,11 @@ def _console_url(uri: str) -> Finding:
 def _analyzer(attached: Attached, uri: str) -> Finding:
     kind, _, rest = uri.partition(":")
     serial = rest.partition("?")[0]
-    if kind == "joulescope+virtual":
-        why = _why_not_virtual()
-        if why:
-            return Finding(Level.MISSING, "analyzer", f"{uri} is not there: {why}", _install("virtual"))
-        return Finding(Level.OK, "analyzer", f"{uri} (simulated)")
     if kind != "joulescope":
-        return Finding(Level.OK, "analyzer", f"{uri} (opened only when it is used)")
+        return _instrument("analyzer", uri)
     if attached.joulescopes is None or _lacking("joulescope"):
-        return Finding(
-            Level.MISSING,
-            "analyzer",
-            f"{uri}: the joulescope package is not installed",
-            _install("joulescope"),
-        )
+        what = f"{uri}: the joulescope package is not installed"
+        return Finding(Level.MISSING, "analyzer", what, _install("joulescope"))
     found = [known for known in attached.joulescopes if not serial or known == serial]
     listed = ", ".join(attached.joulescopes) or "none"
     if len(found) == 1:
@@ -256,6 +270,21 @@ def _analyzer(attached: Attached, uri: str) -> Finding:
         f"{uri} could be {len(found)} Joulescopes: {listed}",
         f'write  analyzer = "joulescope:{found[0]}"',
     )
+
+
+def _instrument(role: str, uri: str) -> Finding:
+    """Whether the packages of an instrument are there; the device itself is opened only when it is used."""
+    kind, _, driver = uri.partition(":")[0].partition("+")
+    if driver == "virtual":
+        why = _why_not_virtual()
+        if why:
+            return Finding(Level.MISSING, role, f"{uri} is not there: {why}", _install("virtual"))
+        return Finding(Level.OK, role, f"{uri} (simulated)")
+    extra = _INSTRUMENT_EXTRAS.get(kind, "")
+    lacking = _lacking(extra) if extra else []
+    if lacking:
+        return Finding(Level.MISSING, role, f"{uri}: not installed: {', '.join(lacking)}", _install(extra))
+    return Finding(Level.OK, role, f"{uri} (opened only when it is used)")
 
 
 def _collisions(wiring: Wiring) -> Iterator[Finding]:

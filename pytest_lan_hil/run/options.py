@@ -20,6 +20,8 @@ class RunOptions:
         job: Pushgateway job name.
         wait_s: How long to wait for a bench that another process holds.
         push_timeout_s: Limit for the push at the end.
+        explain: Print the uncertainty budget of each measurement.
+        save_captures: Keep captures as files.
     """
 
     rootdir: Path
@@ -32,3 +34,5 @@ class RunOptions:
     job: str = "lan_hil"
     wait_s: float = 60.0
     push_timeout_s: float = 3.0
+    explain: bool = False
+    save_captures: bool = False

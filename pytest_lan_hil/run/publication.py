@@ -1,7 +1,8 @@
 """A finished run onto disk, and from there to everybody who wants it.
 
 Nothing measured is lost: the record is on disk before any network is touched, and a Pushgateway that is down
-costs its time limit and leaves the run in the spool for `lan-hil push`.
+costs its time limit and leaves the run in the spool for `lan-hil push`. A replay is not pushed: its numbers
+are not this commit's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.publish.explain import explain
 from pytest_lan_hil.publish.github import append_step_summary
 from pytest_lan_hil.publish.spool import enqueue, push_spooled
 from pytest_lan_hil.publish.store import store
@@ -52,7 +54,9 @@ def publish(
         append_step_summary(stored.record)
     except InputError as error:
         problems.append(error.problem)
-    if options.pushgateway:
+    if stored.record.replayed:
+        state = "not pushed: a recorded capture was judged, nothing was measured now"
+    elif options.pushgateway:
         state = _push(stored.record, options, options.pushgateway)
     else:
         try:
@@ -62,6 +66,9 @@ def publish(
     lines = summary_lines(
         stored.record, record_path=stored.record_path, report_path=stored.report_path, push=state
     )
+    if options.explain:
+        for measurement in (stored.record.measurements or {}).values():
+            lines += ["", *explain(measurement)]
     lines += [f"warning: {text}" for text in problems if text]
     return Publication(stored.record_path, stored.report_path, tuple(lines))
 

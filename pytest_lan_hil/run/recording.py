@@ -8,16 +8,20 @@ invalid, because an attached debugger draws current and keeps sleep modes from w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import numpy as np
 
+from pytest_lan_hil.dut.probe import Probe
+from pytest_lan_hil.instruments import EdgeSource, PowerAnalyzer
+from pytest_lan_hil.measure.clocks import merge
 from pytest_lan_hil.measure.envelope import Envelope, envelope
 from pytest_lan_hil.measure.quantities import energy, latency, mean_power
+from pytest_lan_hil.measure.soundness import check_markers
 from pytest_lan_hil.measure.windows import find_windows
-from pytest_lan_hil.model.capture import Capture
-from pytest_lan_hil.model.errors import InputError, InstrumentError, MeasurementInvalid
+from pytest_lan_hil.model.capture import Capture, EdgeRecord
+from pytest_lan_hil.model.errors import CapabilityMissing, InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import Conditions, Measurement
 from pytest_lan_hil.model.quantities import QUANTITIES
 from pytest_lan_hil.run.bench import OpenBench
@@ -37,6 +41,8 @@ class Recording:
         self._conditions = Conditions()
         self._spans: list[tuple[float, float]] | None = None
         self._attached = False
+        self._edges: EdgeRecord | None = None
+        self._marker_notes: tuple[str, ...] = ()
 
     @property
     def capture(self) -> Capture:
@@ -79,7 +85,8 @@ class Recording:
             measured = mean_power(capture, spans=self._spans)
         else:
             measured = {"latency": latency, "energy": energy}[quantity](capture, marker=INFERENCE)
-        return replace(measured, conditions=self._conditions)
+        notes = dict.fromkeys((*measured.notes, *capture.notes, *self._marker_notes))
+        return replace(measured, conditions=self._conditions, notes=tuple(notes))
 
     def envelope(self) -> Envelope:
         """The waveform, thinned for a report."""
@@ -104,32 +111,54 @@ def record(bench: OpenBench) -> Iterator[Recording]:
     """Record current, voltage and marker lines while the block runs.
 
     Raises:
-        InstrumentError: The bench has no analyzer, or it failed.
-        MeasurementInvalid: The debug domain of the DUT could not be shut down.
+        CapabilityMissing: The bench has no analyzer.
+        InstrumentError: An instrument failed.
+        MeasurementInvalid: The debug domain of the DUT could not be shut down, or the clocks of analyzer and
+            edge source could not be tied together.
     """
     analyzer = bench.analyzer
     if analyzer is None:
-        raise InstrumentError(
+        raise CapabilityMissing(
             f"recording power: bench {bench.bench.name} has no analyzer",
             fix='add analyzer = "joulescope:SERIAL" to the bench file',
         )
     recording = Recording()
-    _require_detached(bench)
-    bench.clock.sleep(bench.bench.settle_s)
+    if bench.probe is not None:
+        _require_detached(bench.probe)
+        bench.clock.sleep(bench.bench.settle_s)
     start = bench.clock.monotonic()
-    analyzer.start()
-    try:
+    with ExitStack() as stack:
+        if bench.edges is not None:
+            # Around the analyzer's record, so that no edge of it is missed.
+            bench.edges.start()
+            stack.callback(_stop_edges, recording, bench.edges)
+        analyzer.start()
+        stack.callback(_stop_analyzer, recording, analyzer)
         yield recording
-    finally:
-        recording._capture = analyzer.stop()
-        stop = bench.clock.monotonic()
-        _describe(recording, bench, start, stop)
+    stop = bench.clock.monotonic()
+    _join(recording, bench)
+    _describe(recording, bench, start, stop)
 
 
-def _require_detached(bench: OpenBench) -> None:
-    if bench.probe.attached_now:
+def _stop_analyzer(recording: Recording, analyzer: PowerAnalyzer) -> None:
+    recording._capture = analyzer.stop()
+
+
+def _stop_edges(recording: Recording, edges: EdgeSource) -> None:
+    recording._edges = edges.stop()
+
+
+def _join(recording: Recording, bench: OpenBench) -> None:
+    """One record of the two, on the analyzer's clock; and its marker lines make sense."""
+    if recording._edges is not None:
+        recording._capture = merge(recording.capture, recording._edges, sync=bench.wiring.sync)
+    recording._marker_notes = check_markers(recording.capture)
+
+
+def _require_detached(probe: Probe) -> None:
+    if probe.attached_now:
         return  # the test did that on purpose: the record will be declared invalid, with the reason
-    state = bench.probe.detach_state()
+    state = probe.detach_state()
     if not state.clean:
         raise MeasurementInvalid(
             f"closing the debug session before a power window: {state}",
@@ -140,24 +169,24 @@ def _require_detached(bench: OpenBench) -> None:
 def _describe(recording: Recording, bench: OpenBench, start: float, stop: float) -> None:
     """Work out the measured spans and the conditions; times of the bench's clock, seconds."""
     capture = recording.capture
-    recording._attached = bench.probe.attached_between(start, stop)
     quiet = [(start, stop)]
     line = capture.markers.get(PHASE)
     if line is not None:
-        windows = find_windows(line)
+        windows = find_windows(line, name=f"marker line {PHASE!r}")
         starts, stops = np.asarray(windows.start_s), np.asarray(windows.stop_s)
         if len(starts):
             recording._spans = list(zip(starts.tolist(), stops.tolist(), strict=True))
             quiet = [(start + a + ARRIVAL_S, start + b) for a, b in recording._spans]
-    console = "none"
+    console = probe = "none"
     if bench.console is not None:
         at_rest = all(bench.console.quiet_between(a, b) for a, b in quiet)
         console = "rest" if at_rest else "active"
-    recording._conditions = Conditions(
-        probe="attached" if recording._attached else "detached", console=console, supply=capture.supply
-    )
+    if bench.probe is not None:
+        recording._attached = bench.probe.attached_between(start, stop)
+        probe = "attached" if recording._attached else "detached"
+    recording._conditions = Conditions(probe=probe, console=console, supply=capture.supply)
 
 
 def needs_recording(quantity: str) -> bool:
     """True if the quantity is read from a capture (memory is not)."""
-    return QUANTITIES[quantity].capability != "memory"
+    return "memory" not in QUANTITIES[quantity].needs

@@ -114,6 +114,7 @@ def finish_test(test: TestRun) -> None:
     waveform = test.waveform()
     if waveform is not None:
         test.run.waveforms[test.nodeid] = waveform
+        test.run.keep(test.recordings[-1].capture)
 
 
 def finish_interrupted(tests: Iterable[TestRun | None]) -> None:

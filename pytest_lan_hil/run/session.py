@@ -41,7 +41,13 @@ class RunSession:
         if options.pushgateway:
             check_url(options.pushgateway)
         self.runs = {
-            name: BoardRun(board, self.bench, wire(self.bench, board), wait_s=options.wait_s)
+            name: BoardRun(
+                board,
+                self.bench,
+                wire(self.bench, board),
+                wait_s=options.wait_s,
+                captures=options.output if options.save_captures else None,
+            )
             for name, board in self.boards.items()
         }
         self._started_at = utc_now()
@@ -53,9 +59,10 @@ class RunSession:
             about = f": {self.bench.title}" if self.bench.title else ""
             lines.append(f"lan-hil: board {name} on bench {self.bench.name}{about}")
             wiring = run.wiring
+            edges = f", edges {wiring.edges}" if wiring.edges else ""
             lines.append(
-                f"lan-hil:   probe {wiring.probe}, console {wiring.console or 'none'},"
-                f" analyzer {wiring.analyzer or 'none'}"
+                f"lan-hil:   probe {wiring.probe or 'none'}, console {wiring.console or 'none'},"
+                f" analyzer {wiring.analyzer or 'none'}{edges}"
             )
         if any(run.simulated for run in self.runs.values()):
             lines.append(f"lan-hil: {SIMULATED_LABEL}")

@@ -29,6 +29,7 @@ _USB = {
     "0483:3754": "ST-Link V3",
     "0483:3755": "ST-Link V3",
     "0483:3757": "ST-Link V3",
+    "1915:c00a": "Nordic PPK2",
     "16d0:0e88": "Joulescope JS110",
     "16d0:10ba": "Joulescope JS220",
     "16d0:135a": "Joulescope JS320",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pytest_lan_hil.dut.dut import Dut
+from pytest_lan_hil.dut.recorded import RecordedDut
 from pytest_lan_hil.judge.budgets import combine, judge
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.measure.quantities import from_values, memory, pool
@@ -16,6 +17,7 @@ from pytest_lan_hil.model.record import ConsoleLine, FirmwareIdentity, TestRecor
 from pytest_lan_hil.run.bench import OpenBench
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.recording import Recording, needs_recording, record
+from pytest_lan_hil.run.selftest import floor_of
 
 CONSOLE_TAIL = 200
 DRAIN_S = 0.2
@@ -34,11 +36,19 @@ class TestRun:
 
     __test__ = False
 
-    def __init__(self, nodeid: str, run: BoardRun, budgets: Sequence[Budget], image_name: str | None) -> None:
+    def __init__(
+        self,
+        nodeid: str,
+        run: BoardRun,
+        budgets: Sequence[Budget],
+        image_name: str | None,
+        needs: Iterable[str] = (),
+    ) -> None:
         self.nodeid = nodeid
         self.run = run
         self.budgets = tuple(budgets)
         self.image_name = image_name
+        self.needs = frozenset(needs).union(*(QUANTITIES[budget.quantity].needs for budget in budgets))
         self.explicit = False
         self.recordings: list[Recording] = []
         self.measurements: dict[str, Measurement] = {}
@@ -54,15 +64,17 @@ class TestRun:
 
         Raises:
             BlockedError: It can't be opened.
+            CapabilityMissing: It lacks what the test asks for.
         """
         if self.bench is None:
             first = not self.run.is_open
             self.bench = self.run.open()
             if self.bench.console is not None and not first:
                 self._console_start = len(self.bench.console.lines)
+            self.bench.require(self.needs)
         return self.bench
 
-    def prepare(self) -> Dut:
+    def prepare(self) -> Dut | RecordedDut:
         """Flash, prove and reset.
 
         Raises:
@@ -101,7 +113,14 @@ class TestRun:
             if budget.quantity not in self.measurements:
                 self.measurements[budget.quantity] = self._measure(budget.quantity)
         self._measure_unasked()
-        self.verdicts = tuple(judge(self.measurements[b.quantity], b) for b in self.budgets)
+        self.verdicts = tuple(
+            judge(
+                self.measurements[budget.quantity],
+                budget,
+                floor=floor_of(self.run.selftest, budget.quantity, self.measurements),
+            )
+            for budget in self.budgets
+        )
         outcome = combine(self.verdicts)
         reasons = "\n".join(v.reason for v in self.verdicts if v.kind is not VerdictKind.WITHIN)
         if outcome is Outcome.FAILED:
@@ -124,6 +143,8 @@ class TestRun:
         for quantity in QUANTITIES:
             if quantity in self.measurements or not needs_recording(quantity) or not self.recordings:
                 continue
+            if self.bench is None or not self.bench.capabilities.issuperset(QUANTITIES[quantity].needs):
+                continue  # a slow meter's record would give an energy per inference, and a wrong one
             try:
                 self.measurements[quantity] = self._measure(quantity)
             except HilError:
@@ -131,13 +152,13 @@ class TestRun:
 
     def _memory(self) -> Measurement:
         assert self.bench is not None
-        dut = self.bench.dut
+        probe, dut = self.bench.flashable()
         assert dut.image is not None
         return memory(
             dut.image.static_ram_bytes,
             dut.stack_high_water(),
-            simulated=self.bench.probe.simulated,
-            instrument=f"{dut.image.path.name} and the painted stack, by {self.bench.probe.description}",
+            simulated=probe.simulated,
+            instrument=f"{dut.image.path.name} and the painted stack, by {probe.description}",
         )
 
     def observe(self, name: str, values: Sequence[float], *, unit: str, instrument_error: float) -> None:

@@ -70,7 +70,7 @@ class VirtualBoard:
         self.pins = PinTrace()
         self._state = state
         self._listeners: list[Listener] = []
-        self.chip = Nrf52840(serial=name, on_current=self.power.step, on_level=self._edge)
+        self.chip = Nrf52840(serial=name, on_current=self._current, on_level=self._edge)
         self.debug_port = DebugPort(self.chip, {CTRL_AP: self.chip.ctrl_ap})
         timeline = self.chip.timeline
         self.clock = VirtualClock(lambda: timeline.now, self.advance, TICK_HZ)
@@ -85,6 +85,10 @@ class VirtualBoard:
             if stored is not None:
                 self.chip.load_nonvolatile(stored)
         self.chip.reset("power_on")
+
+    def _current(self, tick: int, current_a: float) -> None:
+        if not self.faults.named("load_open"):
+            self.power.step(tick, current_a)
 
     def _edge(self, pin: int, level: bool) -> None:  # noqa: FBT001 - a signal's value
         self.pins.edge(self.now, pin_name(pin), level)

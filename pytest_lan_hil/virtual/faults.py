@@ -3,11 +3,13 @@
 Written in the environment (LAN_HIL_VIRTUAL_FAULTS) or as `fault=` in a device URI, separated by commas:
 
     drop@1.0:0.01            the analyzer loses 10 ms of samples, 1 s into each capture
-    stuck_low=gpi0           an analyzer input reads low whatever the pin does (also stuck_high)
+    stuck_low=gpi0           an input (17: of a GPIO chip) reads low whatever the pin does (also stuck_high)
     analyzer_vanish@1.5      the analyzer is unplugged 1.5 s into a capture
+    gpio_vanish@1.5          the GPIO chip is unplugged 1.5 s into a record
     console_garbage@0.5:64   64 bytes of noise on the console 0.5 s after the board was opened
     console_silent@2         nothing more from the console from 2 s after the board was opened
     probe_absent             there is no debug probe
+    load_open                no current flows through the analyzer: the load is disconnected (it runs on)
 
 What the virtual bench does not model: supply brown-out and ripple, contact bounce and wiring faults, clock
 tolerance and drift (every oscillator is exact), temperature, radio and USB, bus contention between CPU and
@@ -30,9 +32,11 @@ _EXAMPLES: Mapping[str, str] = {
     "stuck_low": "stuck_low=gpi0",
     "stuck_high": "stuck_high=gpi0",
     "analyzer_vanish": "analyzer_vanish@1.5",
+    "gpio_vanish": "gpio_vanish@1.5",
     "console_garbage": "console_garbage@0.5:64",
     "console_silent": "console_silent@2",
     "probe_absent": "probe_absent",
+    "load_open": "load_open",
 }
 
 

@@ -188,7 +188,7 @@ class Probe:
 class Analyzer:
     """Draws what the firmware would: more while an inference runs. `lost` makes it stop early."""
 
-    capabilities = frozenset({"power", "power.waveform", "power.markers"})
+    capabilities = frozenset({"power", "power.waveform", "power.markers", "edges"})
 
     def __init__(self, port: Port) -> None:
         self.clock = port.clock

@@ -167,6 +167,18 @@ def test_measure_prints_a_table_and_what_could_not_be_measured(lan_hil: Command,
     assert desk.events == ["open", "flash", "reset", "reset", "close"]
 
 
+def test_measure_explains_what_the_uncertainty_is_made_of(lan_hil: Command, desk: FakeBench) -> None:
+    arguments = ("measure", "--board", "nrf52840", "--bench", "desk", "--seconds", "2")
+    _, plain, _ = lan_hil(*arguments)
+    code, out, _ = lan_hil(*arguments, "--explain")
+    assert code == 0
+    assert out.startswith(plain)
+    explained = out[len(plain) :].splitlines()
+    assert explained[1].startswith("mean power: ")
+    assert explained[2].split() == ["contribution", "half-width", "unit", "share", "source"]
+    assert explained[-1].split()[0] == "combined"
+
+
 def test_measure_as_json_holds_measurements_and_identity(lan_hil: Command, desk: FakeBench) -> None:
     desk.simulated = True
     code, out, _ = lan_hil("measure", "--board", "nrf52840", "--bench", "desk", "--seconds", "2", "--json")

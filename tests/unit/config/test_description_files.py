@@ -85,6 +85,7 @@ def test_a_bench_may_leave_out_what_it_does_not_have(tmp_path):
         'probe = "virtual:{virtual}"',
         'console = "/dev/ttyACM0"',
         'console = "COM3"',
+        'console = "exec:./build/lan --quiet"',
         'console = "socket://lab-7:4000"',
         'console = "virtual://{virtual}/uart0"',
         'analyzer = "joulescope:"',
@@ -193,7 +194,7 @@ def test_all_errors_of_a_bench_are_told_at_once_in_line_order(tmp_path):
           fix: give phase its own input
         bad.toml:9: [settle] unknown key "settle"
           fix: did you mean "settle_s"? Known keys: name, title, boards, probe, console, \
-analyzer, markers, settle_s"""
+analyzer, markers, edges, edge_lines, sync, settle_s"""
     )
 
 
