@@ -21,6 +21,7 @@ from pytest_lan_hil.instruments.gpiod_chip import BIASES, Chip, KernelChip, Line
 from pytest_lan_hil.instruments.gpiod_source import GpiodSource, Timing
 from pytest_lan_hil.instruments.registry import AnalyzerUri
 from pytest_lan_hil.model.capture import InstrumentIdentity
+from pytest_lan_hil.model.clock import HOST_TIMEBASE
 from pytest_lan_hil.model.errors import InputError, InstrumentError
 
 CHIPS = "pytest_lan_hil.gpio_chips"
@@ -35,9 +36,8 @@ _STEP_S = 1e-9
 #: 95 % half-width of a stamp where the URI gives none: unconfirmed. From a pin's edge to its interrupt, 9 to
 #: 11 us were measured on a first Raspberry Pi (jjackowski.wordpress.com, 2013-03-01); a busy host is later.
 JITTER_US = 20.0
-#: CLOCK_MONOTONIC follows NTP's adjustments (clock_gettime(2)), of 500 ppm at most by the kernel's own
-#: discipline (adjtimex(2), `tolerance`).
-TIMEBASE_PPM = 500.0
+#: The kernel stamps with CLOCK_MONOTONIC.
+TIMEBASE_PPM = HOST_TIMEBASE * 1e6
 
 
 def open_gpiod(uri: AnalyzerUri, *, lines: Mapping[str, str]) -> GpiodSource:

@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lan_hil.model.capture import Accuracy
+from pytest_lan_hil.model.clock import HOST_TIMEBASE
 
 Volts = TypeVar("Volts", float, NDArray[np.float64])
 
 # A shunt of unknown make drifts by 100 ppm/K at most (thick film, commodity grade); an assumption.
 _SHUNT_PER_K = 100e-6
-# Time stamps are the host's; its crystal is no worse than this.
-_HOST_TIMEBASE = 100e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def accuracy(limits: Limits, shunt: Shunt, chosen: ShuntRange, step_v: float, bu
         current_offset_a=math.hypot(offset_v / shunt.ohm, drawn_a),
         voltage_gain=limits.bus_gain,
         voltage_offset_v=math.hypot(limits.bus_offset_v, limits.bus_step_v / 2),
-        timebase=_HOST_TIMEBASE,
+        timebase=HOST_TIMEBASE,  # time stamps are the host's
         source=f"{limits.source}; shunt {shunt.ohm:g} ohm ± {shunt.tolerance * 100:g} %",
         current_gain_per_k=math.hypot(limits.gain_per_k, _SHUNT_PER_K),
         voltage_gain_per_k=limits.bus_gain_per_k,

@@ -38,6 +38,7 @@ class Windows:
         jitter_s: 95 % half-width of what each time may be off beyond the resolution, independent of others.
         tie_s: 95 % half-width of what all times may be off together: the line's clock against the capture's.
         lost: Spans (start, stop), seconds, in which edges may be missing.
+        timebase: Relative error of a window's length, see `EdgeLine`; None: that of the sample clock.
         notes: What was wrong with the line, and how it was treated.
     """
 
@@ -50,6 +51,7 @@ class Windows:
     jitter_s: float = 0.0
     tie_s: float = 0.0
     lost: tuple[tuple[float, float], ...] = ()
+    timebase: float | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -195,6 +197,7 @@ def find_windows(
         jitter_s=line.jitter_s if isinstance(line, EdgeLine) else 0.0,
         tie_s=line.tie_s if isinstance(line, EdgeLine) else 0.0,
         lost=line.lost if isinstance(line, EdgeLine) else (),
+        timebase=line.timebase if isinstance(line, EdgeLine) else None,
         notes=settled.notes,
     )
 

@@ -106,6 +106,8 @@ class EdgeLine:
         jitter_s: 95 % half-width of what one stamp may be off beyond that (interrupt latency), seconds.
         tie_s: 95 % half-width of how well its clock is tied to the capture's, the same for every edge.
         lost: Spans (start, stop) in seconds in which edges may be missing.
+        timebase: Relative error of times between its edges, 95 % half-width; None: they follow the capture's
+            sample clock, and have its error.
     """
 
     times_s: NDArray[np.float64]
@@ -115,6 +117,7 @@ class EdgeLine:
     jitter_s: float = 0.0
     tie_s: float = 0.0
     lost: tuple[tuple[float, float], ...] = ()
+    timebase: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
