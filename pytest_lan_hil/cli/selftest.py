@@ -9,6 +9,7 @@ from pytest_lan_hil.cli.devices import set_up
 from pytest_lan_hil.cli.output import activity, note, print_json
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.selftest import SelfTest
+from pytest_lan_hil.run.bench import is_replay
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.project import utc_now
 from pytest_lan_hil.run.selftest import (
@@ -44,9 +45,11 @@ def selftest(
             " --loop MARKER:TWIN",
         )
     marker, _, twin = (loop or "").partition(":")
-    if loop is not None and not (marker and twin):
+    if loop is not None and not (marker and twin and marker != twin):
         raise InputError(f"--loop {loop} does not name two marker lines", fix="write --loop inference:twin")
     board, bench, wiring = set_up(board_name, bench_name)
+    if is_replay(wiring):
+        raise InputError(f"{wiring.analyzer} is a record, not a bench", fix="name a bench with --bench")
     path = Path(out) if out else selftest_path(bench)
     if path is None:
         raise InputError(f"bench {bench.name} has no file to keep the result with", fix="give --out FILE")

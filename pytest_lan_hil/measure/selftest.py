@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.measure.energy import energies
+from pytest_lan_hil.measure.energy import energies, touches_gap
 from pytest_lan_hil.measure.soundness import require_finite, require_sound
-from pytest_lan_hil.measure.statistics import estimate
 from pytest_lan_hil.measure.windows import windows_of
-from pytest_lan_hil.model.capture import Capture
+from pytest_lan_hil.model.capture import Accuracy, Capture
 from pytest_lan_hil.model.errors import MeasurementInvalid
 
 # A bench's floor is that of its usual windows, some milliseconds to seconds long; the mean of a tenth of a
 # second has left the white noise behind and still shows drift.
 BLOCK_S = 0.1
+# Offset limits are meant for the instrument's reference temperature; a bench may be warmer.
+_OFFSET_MARGIN = 10
 _FEWEST_BLOCKS = 10
 _FEWEST_EDGES = 20
 
@@ -50,28 +51,47 @@ def idle_floor(capture: Capture) -> IdleFloor:
     """Offset and noise of a record that was made with the load disconnected.
 
     Raises:
-        MeasurementInvalid: Shorter than ten blocks, or a record that no number may come from.
+        MeasurementInvalid: Too short, without current and voltage, a record that no number may come from, or
+            one that shows more current than the instrument's error limits can explain.
     """
     require_sound(capture)
-    blocks = int(capture.duration_s / BLOCK_S)
-    if blocks < _FEWEST_BLOCKS:
+    if not len(capture.current_a):
         raise MeasurementInvalid(
-            f"the idle record is {capture.duration_s:.3g} s long",
-            fix=f"record {_FEWEST_BLOCKS * BLOCK_S:g} s",
+            "the idle record holds power alone", fix="use an instrument that records current and voltage"
         )
+    blocks = int(capture.duration_s / BLOCK_S)
     edges: NDArray[np.float64] = np.arange(blocks + 1, dtype=np.float64) * BLOCK_S
-    begin, end = edges[:-1], edges[1:]
+    kept = ~touches_gap(capture.gaps, capture.sample_rate_hz, edges[:-1], edges[1:])
+    begin, end = edges[:-1][kept], edges[1:][kept]
+    if len(begin) < _FEWEST_BLOCKS:
+        raise MeasurementInvalid(
+            f"the idle record is {capture.duration_s:.3g} s long, {len(begin) * BLOCK_S:.3g} s of it whole",
+            fix=f"record at least {_FEWEST_BLOCKS * BLOCK_S:g} s",
+        )
     joules = energies(capture, begin, end)
     require_finite(capture, joules, begin, end)
-    voltage = float(np.mean(capture.voltage_v, dtype=np.float64))
+    voltage = float(np.nanmean(capture.voltage_v, dtype=np.float64))
     if not voltage > 0:
         raise MeasurementInvalid(
             f"the idle record shows {voltage:.3g} V", fix="keep the supply on; disconnect only the load"
         )
     current = joules / BLOCK_S / voltage
-    mean = estimate(current.tolist(), "mean", 0.0)
-    spread = float(np.quantile(np.abs(current - mean.value), 0.95))
-    return IdleFloor(mean.value, spread, BLOCK_S, voltage)
+    offset = float(current.mean())
+    limit = _largest_offset(capture.accuracy)
+    if abs(offset) > limit:
+        raise MeasurementInvalid(
+            f"the idle record shows {offset * 1e6:.4g} uA, and {capture.instrument} is off by"
+            f" {limit * 1e6:.4g} uA at most: something draws current",
+            fix="disconnect the load; if it is, the instrument needs its calibration",
+        )
+    spread = float(np.quantile(np.abs(current - offset), 0.95))
+    return IdleFloor(offset, spread, BLOCK_S, voltage)
+
+
+def _largest_offset(accuracy: Accuracy) -> float:
+    """The offset limit of the range that an idle instrument is in: its lowest, or its only one."""
+    ranges = accuracy.current_ranges
+    return _OFFSET_MARGIN * (ranges[0].offset_a if ranges else accuracy.current_offset_a)
 
 
 def edge_floor(capture: Capture, marker: str, twin: str) -> EdgeFloor:

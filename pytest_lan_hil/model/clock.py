@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-#: Relative error limit of CLOCK_MONOTONIC, the host's clock. NTP sets its frequency (clock_gettime(2)) by up to
-#: 500 ppm (adjtimex(2), ADJ_FREQUENCY: 32768000 / 65536 ppm); a crystal that needs more can't be disciplined.
+#: Relative error limit of CLOCK_MONOTONIC, the host's clock: NTP corrects its frequency (clock_gettime(2)) by
+#: 500 ppm at most (adjtimex(2), ADJ_FREQUENCY: 32768000 / 65536 ppm).
 HOST_TIMEBASE = 500e-6
 
 

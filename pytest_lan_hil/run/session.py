@@ -7,18 +7,20 @@ import tempfile
 from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, SearchPath, load_bench, load_board, wire
+from pytest_lan_hil.measure.quantities import pool
 from pytest_lan_hil.model.errors import HilError, InputError
 from pytest_lan_hil.model.measurement import Outcome
 from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish.files import RECORD_NAME, run_directory
 from pytest_lan_hil.publish.pushgateway import check_url
 from pytest_lan_hil.publish.rows import SIMULATED_LABEL
+from pytest_lan_hil.run.bench import is_replay
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.discover import discover_bench
 from pytest_lan_hil.run.options import RunOptions
 from pytest_lan_hil.run.project import git_state, utc_now, versions
 from pytest_lan_hil.run.publication import Publication, publish
-from pytest_lan_hil.run.summary import pooled, run_outcome
+from pytest_lan_hil.run.summary import first_of, pooled, run_outcome
 
 
 class RunSession:
@@ -133,6 +135,6 @@ class RunSession:
             git_dirty=dirty,
             devices=run.devices,
             tests=tuple(run.tests),
-            measurements=pooled(run.tests),
+            measurements=pooled(run.tests, join=first_of if is_replay(run.wiring) else pool),
             versions=versions(),
         )

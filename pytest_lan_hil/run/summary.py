@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pytest_lan_hil.measure.quantities import pool
 from pytest_lan_hil.model.measurement import Measurement, Outcome
@@ -20,11 +20,22 @@ def run_outcome(tests: Sequence[TestRecord], *, interrupted: bool) -> Outcome:
     return Outcome.SKIPPED
 
 
-def pooled(tests: Sequence[TestRecord]) -> dict[str, Measurement]:
+def first_of(measurements: Sequence[Measurement]) -> Measurement:
+    """One record that several tests have read is one record: the first measurement stands for all."""
+    return measurements[0]
+
+
+def pooled(
+    tests: Sequence[TestRecord], *, join: Callable[[Sequence[Measurement]], Measurement] = pool
+) -> dict[str, Measurement]:
     """Quantity to measurement, pooled over the tests that judged it.
 
     A capture tells more than was asked; but only a test with a budget states under which load its number
     is meant, so only those are pooled. A blocked test contributes nothing.
+
+    Args:
+        tests: In order.
+        join: What makes one measurement of several: `first_of` for a replay.
     """
     judged: dict[str, list[Measurement]] = {}
     for test in tests:
@@ -32,4 +43,4 @@ def pooled(tests: Sequence[TestRecord]) -> dict[str, Measurement]:
             continue
         for quantity in {verdict.budget.quantity for verdict in test.verdicts}:
             judged.setdefault(quantity, []).append(test.measurements[quantity])
-    return {quantity: pool(measurements) for quantity, measurements in sorted(judged.items())}
+    return {quantity: join(measurements) for quantity, measurements in sorted(judged.items())}

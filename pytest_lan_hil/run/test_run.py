@@ -136,7 +136,9 @@ class TestRun:
                 f"a {QUANTITIES[quantity].marker} on a test that asks for `power` but records nothing",
                 fix="put the measured part into `with power.capture():`, or drop the fixture",
             )
-        return pool([recording.measurement(quantity) for recording in self.recordings])
+        # A replay hands out one and the same record each time: it counts once.
+        records = {id(recording.capture): recording for recording in self.recordings}
+        return pool([recording.measurement(quantity) for recording in records.values()])
 
     def _measure_unasked(self) -> None:
         """Everything else that the same captures can tell, for the record; never a reason to stop."""

@@ -49,6 +49,10 @@ def test_a_kept_capture_is_judged_like_the_board_that_made_it(tmp_path: Path) ->
     assert "bench replay lacks memory" in again.said
     assert "not pushed: a recorded capture was judged" in again.said
     assert not list(tmp_path.glob(".hil/spool/*replay*"))
+    twice = SOURCE + SOURCE.replace("def test_", "def test_again_").replace("    import pytest\n", "")
+    doubled = run_project(tmp_path, twice, "--bench", f"replay:{kept}")
+    # One record is one record, however many tests read it.
+    assert doubled.record["measurements"]["latency"]["n"] == live.record["measurements"]["latency"]["n"]
 
 
 def test_a_replay_of_a_file_that_is_not_there_blocks_nothing_silently(tmp_path: Path) -> None:
@@ -69,6 +73,14 @@ def _selftest(folder: Path, *arguments: str, faults: str = "") -> subprocess.Com
         timeout=120,
         check=False,
     )
+
+
+def test_a_record_and_one_line_twice_are_no_self_test(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").touch()
+    replay = _selftest(tmp_path, "--bench", "replay:run.npz", "--idle", "2")
+    assert (replay.returncode, "is a record, not a bench" in replay.stderr) == (2, True)
+    twin = _selftest(tmp_path, "--bench", "virtual", "--loop", "inference:inference")
+    assert (twin.returncode, "does not name two marker lines" in twin.stderr) == (2, True)
 
 
 def test_a_bench_measures_itself_and_refuses_budgets_below_its_floor(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
 import termios
@@ -35,6 +37,17 @@ def attach(monkeypatch):
     return attach
 
 
+LIMIT_S = 20
+
+
+def until(condition):
+    """However busy this machine is."""
+    end = time.monotonic() + LIMIT_S
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert condition()
+
+
 class Ppk2OnAPty(threading.Thread):
     """Answers a PPK2's commands on a pty, and sends words when it is told to.
 
@@ -43,6 +56,7 @@ class Ppk2OnAPty(threading.Thread):
         commands: Every byte that it was sent.
         pieces: What it sends after a start, each in one write.
         pause_s: Between the pieces.
+        sent: Set once all pieces are written.
     """
 
     def __init__(self, *, answer=None, pieces=(), pause_s=0.0):
@@ -55,6 +69,7 @@ class Ppk2OnAPty(threading.Thread):
         self.answer = ppk2_words.metadata() if answer is None else answer
         self.pieces = pieces
         self.pause_s = pause_s
+        self.sent = threading.Event()
         self.start()
 
     def run(self):
@@ -67,8 +82,14 @@ class Ppk2OnAPty(threading.Thread):
                     for piece in self.pieces:
                         os.write(self._own, piece)
                         time.sleep(self.pause_s)
+                    self.sent.set()
         except OSError:
             return
+
+    def wait_drained(self):
+        """Until all that it sent has been read on the other side."""
+        assert self.sent.wait(LIMIT_S)
+        until(lambda: struct.unpack("i", fcntl.ioctl(self._other, termios.FIONREAD, b"\0" * 4))[0] == 0)
 
     def unplug(self):
         os.close(self._other)
@@ -176,9 +197,8 @@ def test_mode_voltage_and_output_are_set_and_the_output_is_switched_off_again(on
     assert str(analyzer.identity) == "Nordic PPK2 ABCD1234"
     assert analyzer.identity.version == "hardware 49625"
     analyzer.close()
-    time.sleep(0.05)
     source, volts, on, off = bytes([17, 2]), bytes([13, 1800 // 256, 1800 % 256]), b"\x0c\x01", b"\x0c\x00"
-    assert port.commands.endswith(source + volts + on + off)
+    until(lambda: port.commands.endswith(source + volts + on + off))
 
 
 @pytest.mark.parametrize("answer", [b"", ppk2_words.metadata(leave_out=("GS2",)), b"\xff\xfe END"])
@@ -193,15 +213,15 @@ def test_a_stream_is_recorded_in_real_time_however_its_words_are_cut_up(on_pty):
     words = ppk2_words.words(np.full(40_000, 2000), 2, lines=np.arange(40_000) // 100 % 2 << 5)
     data = words.astype("<u4").tobytes()
     cuts = [0, *range(997, len(data), 1999), len(data)]
-    on_pty(pieces=[data[a:b] for a, b in pairwise(cuts)], pause_s=0.0045)
+    port = on_pty(pieces=[data[a:b] for a, b in pairwise(cuts)], pause_s=0.0045)
     analyzer = open_analyzer("ppk2:", markers={"phase": "d5"}, supply_v=3.0)
     analyzer.start()
-    time.sleep(0.4)
+    port.wait_drained()
     capture = analyzer.stop()
     analyzer.close()
     assert capture.complete
-    # A busy machine makes it come late; nothing is lost or doubled.
-    assert 15_000 < capture.count <= 40_000
+    # The last samples may have come after the time that was asked for; nothing is lost or doubled.
+    assert 30_000 < capture.count <= 40_000
     level = np.unpackbits(capture.markers["phase"].bits, bitorder="little")[: capture.count]
     assert np.array_equal(level, np.arange(capture.count) // 100 % 2)
     assert np.ptp(capture.current_a) == 0
@@ -212,7 +232,7 @@ def test_a_port_that_goes_away_leaves_an_incomplete_record(on_pty):
     port = on_pty(pieces=[data[at : at + 1000] for at in range(0, len(data), 1000)])
     analyzer = open_analyzer("ppk2:", markers={}, supply_v=3.0)
     analyzer.start()
-    time.sleep(0.2)
+    port.wait_drained()
     port.unplug()
     time.sleep(0.2)
     capture = analyzer.stop()

@@ -1,15 +1,17 @@
 """The floors of a bench, from records with a known offset, noise and jitter."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pytest_lan_hil.measure.selftest import edge_floor, idle_floor
-from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, InstrumentIdentity
+from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, Gap, InstrumentIdentity
 from pytest_lan_hil.model.errors import MeasurementInvalid
 from pytest_lan_hil.model.selftest import SelfTest
 
 RATE = 10_000
-NOTHING = Accuracy(0, 0, 0, 0, 0, "made up")
+NOTHING = Accuracy(0, 1e-6, 0, 0, 0, "made up")
 
 
 def record(current, markers=None):
@@ -34,6 +36,18 @@ def test_offset_and_noise_of_an_idle_load_are_found():
     assert found.offset_a == pytest.approx(2e-7, abs=3e-8)
     assert found.noise_a == pytest.approx(expected, rel=0.35)
     assert found.voltage_v == pytest.approx(3.0)
+
+
+def test_a_load_that_is_still_connected_is_not_taken_for_an_offset():
+    with pytest.raises(MeasurementInvalid, match="something draws current"):
+        idle_floor(record(np.full(2 * RATE, 5e-3)))
+
+
+def test_blocks_with_dropped_samples_are_left_out():
+    current = np.full(2 * RATE, 1e-7)
+    current[5000:5010] = np.nan
+    capture = replace(record(current), gaps=(Gap(5000, 5010),))
+    assert idle_floor(capture).offset_a == pytest.approx(1e-7)
 
 
 def test_a_short_record_and_one_without_supply_are_refused():
