@@ -114,6 +114,11 @@ def _check_markers(metafunc: pytest.Metafunc, marks: list[pytest.Mark]) -> None:
                     f"@pytest.mark.{mark.name} on {name}, which doesn't use the `dut` fixture",
                     fix=f"write `def {name}(dut):` and call dut.infer(...) or dut.run_for(seconds)",
                 )
+            if mark.name == "needs" and "bench" not in metafunc.fixturenames:
+                name = metafunc.definition.name
+                raise InputError(
+                    f"@pytest.mark.needs on {name}, which uses no bench", fix=f"write `def {name}(dut):`"
+                )
     except InputError as error:
         where = f"{metafunc.definition.path}:{metafunc.function.__code__.co_firstlineno}"
         raise pytest.Collector.CollectError(f"{where}: {error}") from None

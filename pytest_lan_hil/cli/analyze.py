@@ -43,7 +43,8 @@ def analyze(request: Request, *, as_json: bool, explain: bool) -> int:
 
     Raises:
         InputError: The file, or what was asked of it, can't be used.
-        MeasurementInvalid: No window can be used, or the record as a whole.
+        MeasurementInvalid: The record as a whole can't be used, or too many of its windows: then the others
+            were printed before.
     """
     _refuse_contradictions(request)
     if request.check is not None:
@@ -69,6 +70,8 @@ def analyze(request: Request, *, as_json: bool, explain: bool) -> int:
             f"{request.file}: none of its {len(analysis.windows)} windows can be used",
             fix="see the reason beside each window; record again",
         )
+    if analysis.refusal is not None:
+        raise analysis.refusal
     return 0 if all(one.inside for one in reported) else 1
 
 
@@ -108,7 +111,7 @@ def _print(analysis: Analysis, reported: Sequence[Comparison], *, explain: bool)
     capture = analysis.trace.capture
     print(
         f"{analysis.trace.path} ({analysis.trace.format}): {str(capture.instrument).strip()},"
-        f" {capture.count} samples at {capture.sample_rate_hz:g} Hz, {capture.lost_share:.3%} lost"
+        f" {capture.count} samples at {capture.sample_rate_hz:.10g} Hz, {capture.lost_share:.3%} lost"
     )
     print_table(HEADINGS, window_rows(analysis))
     if explain:
@@ -130,6 +133,7 @@ def _as_json(analysis: Analysis, reported: Sequence[Comparison], *, explain: boo
         "file": str(analysis.trace.path),
         "format": analysis.trace.format,
         "sample_rate_hz": capture.sample_rate_hz,
+        "origin_s": analysis.trace.origin_s,
         "samples": capture.count,
         "lost_share": capture.lost_share,
         "instrument": str(capture.instrument).strip(),
@@ -155,11 +159,11 @@ def _as_json(analysis: Analysis, reported: Sequence[Comparison], *, explain: boo
 def _windows_json(analysis: Analysis, *, explain: bool) -> list[dict[str, Any]]:
     by_index = {one.index: one for one in analysis.energies}
     listed: list[dict[str, Any]] = []
-    for k in range(len(analysis.windows)):
+    for k, start_s in enumerate(analysis.starts_s):
         one = by_index.get(k + 1)
         window: dict[str, Any] = {
             "index": k + 1,
-            "start_s": float(analysis.windows.start_s[k]),
+            "start_s": start_s,
             "duration_s": float(analysis.windows.duration_s[k]),
             "energy_uj": one.energy_uj if one else None,
             "energy_uncertainty_uj": _bounded(one.energy_uncertainty_uj) if one else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pytest_lan_hil.measure.reported import Comparison, compare
 from pytest_lan_hil.model.errors import InputError
 
 RESULTS = "results.txt"
+_TRACE = re.compile(r"trace(\d+)-energy\.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +27,41 @@ class Checked:
     compared: list[Comparison]
 
 
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """A trace or a report that lacks the other, and which one it lacks."""
+
+    name: str
+    reason: str
+
+
 def check(directory: Path, *, instrument: str | None, supply_v: float | None, as_json: bool) -> int:
-    """Print each reported window beside ours; returns 1 if one lies outside our stated uncertainty.
+    """Print each reported window beside ours.
+
+    Returns:
+        1 if one lies outside our stated uncertainty, or if a trace or a report could not be compared.
 
     Raises:
         InputError: No trace with a report below the folder, or one that can't be read.
     """
-    checked = [
-        _check(trace, directory, number, instrument, supply_v)
-        for folder in sorted({found.parent for found in directory.rglob(RESULTS)})
-        for number, trace in enumerate(sorted(folder.glob("trace*-energy.bin")))
-    ]
+    checked: list[Checked] = []
+    unchecked: list[Unchecked] = []
+    for folder, traces in _folders(directory):
+        reported = read_results(folder / RESULTS) if (folder / RESULTS).exists() else ()
+        place = str(folder.relative_to(directory))
+        for number, trace in sorted(traces.items()):
+            name = place if len(traces) == 1 else f"{place}/trace{number}"
+            of_trace = _of_trace(reported, number)
+            if of_trace:
+                checked.append(_check(trace, name, of_trace, instrument, supply_v))
+            else:
+                reason = f"{RESULTS} reports nothing of trace{number}"
+                unchecked.append(Unchecked(name, reason if reported else f"no {RESULTS} beside it"))
+        unchecked += [
+            Unchecked(f"{place}/trace{number}", f"{RESULTS} reports it, and its trace is not there")
+            for number in range(1, _traces_in(reported) + 1)
+            if number not in traces
+        ]
     if not checked:
         raise InputError(
             f"{directory}: no trace*-energy.bin with {RESULTS} beside it",
@@ -44,14 +70,25 @@ def check(directory: Path, *, instrument: str | None, supply_v: float | None, as
     everything = [one for trace in checked for one in trace.compared]
     outside = [one for one in everything if not one.inside]
     if as_json:
-        print_json([_as_json(trace) for trace in checked])
+        print_json([*map(_as_json, checked), *map(_unchecked_json, unchecked)])
     else:
         _print(checked, everything, outside)
-    return 1 if outside else 0
+        for one in unchecked:
+            print(f"not checked: {one.name}: {one.reason}")
+    return 1 if outside or unchecked else 0
+
+
+def _folders(directory: Path) -> list[tuple[Path, dict[int, Path]]]:
+    """Each folder that holds a trace, with its traces by their number, as the runner counts them from 1."""
+    found: dict[Path, dict[int, Path]] = {}
+    for path in directory.rglob("trace*-energy.bin"):
+        if match := _TRACE.fullmatch(path.name):
+            found.setdefault(path.parent, {})[int(match[1])] = path
+    return sorted(found.items())
 
 
 def _check(
-    path: Path, directory: Path, number: int, instrument: str | None, supply_v: float | None
+    path: Path, name: str, reported: Sequence[ReportedWindow], instrument: str | None, supply_v: float | None
 ) -> Checked:
     analysis = measure_trace(path, timestamps=None, marker=None, instrument=instrument, supply_v=supply_v)
     stamps = analysis.trace.stamps
@@ -60,22 +97,25 @@ def _check(
             f"{path} has no time stamps beside it, so its windows are not known",
             fix=f"fetch {path.name.replace('-energy.bin', '-timestamps.json')} too",
         )
-    reported = _of_trace(read_results(path.with_name(RESULTS)), number)
-    name = str(path.parent.relative_to(directory))
     return Checked(
         name, analysis, compare(analysis.trace.capture, stamps.times_s, analysis.energies, reported)
     )
 
 
 def _of_trace(reported: Sequence[ReportedWindow], number: int) -> list[ReportedWindow]:
-    """What a report says of trace `number` (from 0): the runner lists window numbers anew for each trace."""
+    """What a report says of trace `number` (from 1): the runner lists window numbers anew for each trace."""
     seen: Counter[int] = Counter()
     found = []
     for one in reported:
+        seen[one.number] += 1
         if seen[one.number] == number:
             found.append(one)
-        seen[one.number] += 1
     return found
+
+
+def _traces_in(reported: Sequence[ReportedWindow]) -> int:
+    """How many traces a report is of."""
+    return max(Counter(one.number for one in reported).values(), default=0)
 
 
 def _print(
@@ -110,6 +150,10 @@ def _print(
         f"{len(checked)} traces, {len(everything)} reported energies,"
         f" {len(everything) - len(outside)} inside our stated uncertainty"
     )
+
+
+def _unchecked_json(one: Unchecked) -> dict[str, object]:
+    return {"trace": one.name, "notes": [f"not checked: {one.reason}"], "windows": []}
 
 
 def _as_json(trace: Checked) -> dict[str, object]:

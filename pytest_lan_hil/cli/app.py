@@ -193,7 +193,8 @@ def _analyze(
 ) -> None:
     """Energy of each window of a recorded capture, with its uncertainty.
 
-    Ends with 1 if a reported energy lies outside our uncertainty, with 3 if no window can be used.
+    Ends with 1 if a reported energy lies outside our uncertainty or a trace could not be checked, with 3 if
+    too many windows can't be used.
     """
     from pytest_lan_hil.cli.analyze import Request, analyze
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from pytest_lan_hil.cli.output import activity, note, print_json
 from pytest_lan_hil.cli.project import find_project
 from pytest_lan_hil.model.errors import DutError, HilError, InputError
 from pytest_lan_hil.run.board_run import BoardRun
+from pytest_lan_hil.run.mlperf.files import results_folder
 from pytest_lan_hil.run.mlperf.outcome import Outcome, to_json
+from pytest_lan_hil.run.mlperf.reading import PHASE, TIMESTAMP
 from pytest_lan_hil.run.mlperf.rules import ENERGY_BAUD, PERFORMANCE_BAUD, Standing, model_name
 from pytest_lan_hil.run.mlperf.session import (
     ACCURACY,
@@ -43,24 +45,26 @@ def mlperf(
     """Play one of the procedures; returns 1 if a rule is not met.
 
     Raises:
-        InputError: Options that don't fit together, or a dataset that can't be read.
+        InputError: Options that don't fit together, a dataset that can't be read, or a folder that can't be
+            written.
         BlockedError, DutError: The bench or the DUT failed.
     """
-    _check(plan, board, console, analyzer)
+    wires = _markers(markers)
+    _check(plan, board, console, analyzer, wires)
     name = board or "console"
     folder = Path(out) if out else find_project().output(None) / "mlperf" / new_run_id(f"{name}-{plan.mode}")
     if console is None:
         assert board is not None
-        opening = _board(board, bench, image, wait_s)
+        opening = _board(board, bench, image, plan.mode, wait_s)
     else:
         opening = open_console(
             console,
             baudrate=baud or (ENERGY_BAUD if plan.mode == ENERGY else PERFORMANCE_BAUD),
             analyzer=analyzer,
-            markers=_markers(markers),
+            markers=wires,
             wait_s=wait_s,
         )
-    with opening as opened:
+    with results_folder(folder), opening as opened:
         outcome = play(opened, plan, folder, note)
     if as_json:
         print_json({**to_json(outcome, opened.system), "folder": str(folder)})
@@ -70,14 +74,16 @@ def mlperf(
 
 
 @contextmanager
-def _board(board_name: str, bench_name: str | None, image: str | None, wait_s: float) -> Iterator[Opened]:
+def _board(
+    board_name: str, bench_name: str | None, image: str | None, mode: str, wait_s: float
+) -> Iterator[Opened]:
     """The board, flashed and proved; let go in every case."""
     board, bench, wiring = set_up(board_name, bench_name)
     run = BoardRun(board, bench, wiring, wait_s=wait_s)
     interrupted = True
     try:
         with activity(f"preparing {board.name} on bench {bench.name}"):
-            opened = open_board(run, image)
+            opened = open_board(run, image, mode)
         yield opened
         interrupted = False
     except HilError:
@@ -117,7 +123,9 @@ def make_plan(
     return Plan(mode, windows, seconds, inferences, folder, None if model is None else model_name(model))
 
 
-def _check(plan: Plan, board: str | None, console: str | None, analyzer: str | None) -> None:
+def _check(
+    plan: Plan, board: str | None, console: str | None, analyzer: str | None, wires: Mapping[str, str]
+) -> None:
     if (board is None) == (console is None):
         raise InputError(
             "lan-hil mlperf needs one of --board and --console",
@@ -133,6 +141,12 @@ def _check(plan: Plan, board: str | None, console: str | None, analyzer: str | N
         raise InputError(
             "measuring energy on a console alone: nothing measures power",
             fix="add --analyzer joulescope:SERIAL --marker timestamp=gpi0, or use --board and a bench",
+        )
+    if plan.mode == ENERGY and console is not None and not {TIMESTAMP, PHASE} & wires.keys():
+        raise InputError(
+            f"measuring energy on a console alone: no --marker names {TIMESTAMP!r} or {PHASE!r}, the line"
+            " that shows from when to when",
+            fix=f"add --marker {TIMESTAMP}=gpi0 (firmware of this project: --marker {PHASE}=gpi1)",
         )
     if plan.mode == ACCURACY and plan.dataset is None:
         raise InputError(

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from pytest_lan_hil.instruments.files import Trace, read_trace
 from pytest_lan_hil.instruments.files.reading import missing_stamp_note
-from pytest_lan_hil.measure.analysis import WindowEnergy, window_energies
-from pytest_lan_hil.measure.energy import touches_gap
+from pytest_lan_hil.measure.analysis import WindowEnergy, energies_of
 from pytest_lan_hil.measure.reported import Comparison
-from pytest_lan_hil.measure.soundness import require_sound
+from pytest_lan_hil.measure.soundness import (
+    MAX_UNUSABLE_SHARE,
+    Usability,
+    check_markers,
+    require_sound,
+    usability,
+)
 from pytest_lan_hil.measure.windows import Windows, windows_between, windows_of
 from pytest_lan_hil.model.capture import Capture
+from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 from pytest_lan_hil.publish.numbers import rounded
 
+# The lines that contradict each other if they are swapped.
+_JUDGED_TOGETHER = ("inference", "phase")
 HEADINGS = ("window", "start s", "duration s", "energy uJ", "uncertainty uJ", "mean power uW")
 COMPARED_HEADINGS = (
     "window",
@@ -40,6 +49,7 @@ class Analysis:
         energies: Of the usable ones.
         reasons: Index (from 1) of each other window to why it can't be used.
         notes: What a reader of any of these numbers must know.
+        refusal: Why the energies can't stand for all windows (too many can't be used); None if they can.
     """
 
     trace: Trace
@@ -47,6 +57,12 @@ class Analysis:
     energies: tuple[WindowEnergy, ...]
     reasons: dict[int, str]
     notes: tuple[str, ...]
+    refusal: MeasurementInvalid | None = None
+
+    @property
+    def starts_s(self) -> list[float]:
+        """When each window starts, seconds on the file's own clock."""
+        return [self.trace.origin_s + float(start) for start in self.windows.start_s]
 
 
 def measure_trace(
@@ -65,14 +81,13 @@ def measure_trace(
         InputError: The file, or what is asked of it, can't be used.
         MeasurementInvalid: The record as a whole can't be used.
     """
-    name, _, place = (marker or "").partition("=")
-    markers = {name: place or name} if name else {}
-    trace = read_trace(path, timestamps=timestamps, markers=markers, supply_v=supply_v, instrument=instrument)
+    name, place = _asked(marker)
+    trace = _read(path, timestamps, name, place, supply_v=supply_v, instrument=instrument)
     capture = trace.capture
     notes = list(capture.notes)
     if name:
+        notes += check_markers(capture)
         windows = windows_of(capture, name)
-        notes += windows.notes
     elif trace.stamps is not None:
         windows = windows_between(trace.stamps.times_s, trace.resolution_s)
         notes.append(
@@ -86,44 +101,81 @@ def measure_trace(
         # The record's own ends are no edges: nothing about them is uncertain.
         windows = windows_between((0.0, capture.duration_s), 0.0)
         notes.append("the whole record is one window: neither time stamps nor a marker line were given")
+    if trace.origin_s:
+        notes.append(
+            f"the times in the file begin at {trace.origin_s:.9g} s: time stamps and starts of windows are on"
+            " that clock; a plot's axis begins at 0"
+        )
     if capture.supply == "assumed":
         notes.append(f"supply voltage assumed, not measured: {float(capture.voltage_v[0]):g} V")
     require_sound(capture)
-    reasons = _reasons(capture, windows)
-    found = _energies(capture, windows, [k for k in range(len(windows)) if k + 1 not in reasons])
-    return Analysis(trace, windows, found, reasons, tuple(dict.fromkeys(notes)))
+    found = usability(capture, windows, name or "given")
+    notes += found.notes
+    if found.refusal is not None and found.usable.any():
+        notes.append(
+            f"more than {MAX_UNUSABLE_SHARE:.0%} of the windows can't be used: what is lost hits long windows"
+            " more often than short ones, so those that are left can't stand for all"
+        )
+    energies = energies_of(capture, windows, found.usable) if found.usable.any() else ()
+    reasons = _reasons(capture, found)
+    return Analysis(trace, windows, energies, reasons, tuple(dict.fromkeys(notes)), found.refusal)
 
 
-def _reasons(capture: Capture, windows: Windows) -> dict[int, str]:
+def _asked(marker: str | None) -> tuple[str, str]:
+    """Name of the marker line that was asked for, and the file's line that it is; both empty for none."""
+    if marker is None:
+        return "", ""
+    name, equals, place = marker.partition("=")
+    if not name or (equals and not place):
+        raise InputError(
+            f"--marker {marker!r} names no line", fix="write --marker gpi0, or --marker inference=gpi0"
+        )
+    return name, place or name
+
+
+def _read(
+    path: Path,
+    timestamps: Path | None,
+    name: str,
+    place: str,
+    *,
+    supply_v: float | None,
+    instrument: str | None,
+) -> Trace:
+    """The record with the marker line that was asked for, and those that it is judged with."""
+    if not name:
+        return read_trace(path, timestamps=timestamps, markers={}, supply_v=supply_v, instrument=instrument)
+    trace = read_trace(path, timestamps=timestamps, supply_v=supply_v, instrument=instrument)
+    lines = dict(trace.capture.markers)
+    if place not in lines:  # a .jls knows it by its input too, and of what is nowhere the reader tells
+        one = read_trace(path, markers={name: place}, supply_v=supply_v, instrument=instrument)
+        lines[place] = one.capture.markers[name]
+    asked = lines.pop(place)
+    # Other lines may be wired to nothing, and move as they like.
+    judged = {other: line for other, line in lines.items() if other in _JUDGED_TOGETHER}
+    return replace(trace, capture=replace(trace.capture, markers={**judged, name: asked}))
+
+
+def _reasons(capture: Capture, found: Usability) -> dict[int, str]:
     """Why each window that can't be used can't, by its number."""
-    dropped = touches_gap(capture.gaps, capture.sample_rate_hz, windows.start_s, windows.stop_s)
-    slack_s = 1e-6 / capture.sample_rate_hz
-    found = {}
-    for k, (start_s, stop_s) in enumerate(zip(windows.start_s, windows.stop_s, strict=True)):
-        if dropped[k]:
-            found[k + 1] = "samples were dropped inside this window"
-        elif any(start_s <= until and stop_s >= since for since, until in windows.lost):
-            found[k + 1] = "edges may be missing inside this window"
-        elif start_s < -slack_s or stop_s > capture.duration_s + slack_s:
-            found[k + 1] = f"lies outside the record, which ends at {capture.duration_s:g} s"
-    return found
-
-
-def _energies(capture: Capture, windows: Windows, usable: Sequence[int]) -> tuple[WindowEnergy, ...]:
-    """Each usable window for itself, under its own number."""
-    if not usable:
-        return ()
-    some = replace(windows, start_s=windows.start_s[usable], stop_s=windows.stop_s[usable])
-    found = window_energies(capture, some)
-    return tuple(replace(one, index=usable[one.index - 1] + 1) for one in found)
+    why = (
+        (found.dropped, "samples were dropped inside this window"),
+        (found.unseen, "edges may be missing inside this window"),
+        (found.outside, f"lies outside the record, which ends at {capture.duration_s:g} s"),
+    )
+    reasons: dict[int, str] = {}
+    for flags, reason in reversed(why):  # the first of them is said
+        reasons.update({int(k) + 1: reason for k in np.flatnonzero(flags)})
+    return reasons
 
 
 def window_rows(analysis: Analysis) -> list[list[str]]:
     """The windows as cells under `HEADINGS`; one that can't be used has its reason instead of numbers."""
     by_index = {one.index: one for one in analysis.energies}
+    unbounded = "no bound" if analysis.trace.capture.accuracy.known else "not known"
     rows = []
     for index, (start, duration) in enumerate(
-        zip(analysis.windows.start_s, analysis.windows.duration_s, strict=True), start=1
+        zip(analysis.starts_s, analysis.windows.duration_s, strict=True), start=1
     ):
         row = [str(index), f"{start:.6f}", f"{duration:.6f}"]
         one = by_index.get(index)
@@ -136,7 +188,7 @@ def window_rows(analysis: Analysis) -> list[list[str]]:
             [
                 *row,
                 rounded(one.energy_uj, error),
-                rounded(error, error) if math.isfinite(error) else "no bound",
+                rounded(error, error) if math.isfinite(error) else unbounded,
                 rounded(one.mean_power_uw, power_error),
             ]
         )
@@ -146,14 +198,14 @@ def window_rows(analysis: Analysis) -> list[list[str]]:
 def compared_row(one: Comparison) -> list[str]:
     """A reported window and ours, as cells under `COMPARED_HEADINGS`."""
     row = [str(one.reported.number), f"{one.reported.energy_uj:.3f}"]
-    if one.ours is None or one.deviation is None:
+    if one.ours is None:
         return [*row, "no usable window at these times", "", "", "no", "", ""]
     shift = "unknown" if one.shift is None else f"start+{one.shift[0]}, end+{one.shift[1]}"
     summed = "" if one.summed_deviation is None else f"{one.summed_deviation:+.1e}"
     return [
         *row,
         f"{one.ours.energy_uj:.3f}",
-        f"{one.deviation:+.4%}",
+        "" if one.deviation is None else f"{one.deviation:+.4%}",
         f"{one.ours.energy_uncertainty_uj:.3f}",
         "yes" if one.inside else "no",
         shift,

@@ -41,6 +41,7 @@ def open_port(uri: str, *, baudrate: int) -> serial.SerialBase:
     Raises:
         ConsoleError: No such port, not permitted, busy; lists the ports that exist. Or a program that can't
             be started.
+        InputError: `exec:` names no program.
     """
     if uri.startswith(process.SCHEME):
         return process.open_process(uri, baudrate=baudrate, timeout=WAIT_SLICE_S)

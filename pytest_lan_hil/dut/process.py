@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 import serial
 
-from pytest_lan_hil.model.errors import ConsoleError, DutFault
+from pytest_lan_hil.model.errors import ConsoleError, DutFault, InputError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -47,6 +47,7 @@ class ProcessPort(serial.SerialBase):
         """Start the program that `port` ("exec:PROGRAM ARGUMENT ...") names.
 
         Raises:
+            InputError: It names no program.
             ConsoleError: It can't be started, or this system has no pseudo terminals.
         """
         words = _words(str(self.port))
@@ -192,6 +193,7 @@ def open_process(uri: str, *, baudrate: int, timeout: float) -> ProcessPort:
         timeout: How long a read waits at most, seconds.
 
     Raises:
+        InputError: It names no program.
         ConsoleError: It can't be started.
     """
     port = ProcessPort(baudrate=baudrate, timeout=timeout, write_timeout=5.0)
@@ -204,7 +206,7 @@ def _words(uri: str) -> list[str]:
     try:
         words = shlex.split(uri.removeprefix(SCHEME))
     except ValueError as error:
-        raise ConsoleError(f"console {uri}: {error}", fix="pair the quotes, as for a shell") from error
+        raise InputError(f"console {uri}: {error}", fix="pair the quotes, as for a shell") from error
     if not words:
-        raise ConsoleError(f"console {uri}: it names no program", fix="write exec:./program argument ...")
+        raise InputError(f"console {uri}: it names no program", fix="write exec:./program argument ...")
     return words

@@ -1,7 +1,8 @@
 """INA219 and INA228 as power analyzers: mean power, no marker inputs. See `ina_open`.
 
-Each sample of the capture is one conversion on a grid of the conversion period. Of an INA228 it is the energy
-counted since the sample before, over the host's time, and its current follows from that and the bus voltage.
+Each sample of the capture is one conversion on a grid of the pace at which they were fetched. Of an INA228 it
+is the energy counted since the sample before, over the host's time, and its current follows from that and the
+bus voltage.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from pytest_lan_hil.instruments.ina_advice import advice
 from pytest_lan_hil.instruments.ina_bus import BusError
 from pytest_lan_hil.instruments.ina_chip import Chip
 from pytest_lan_hil.instruments.ina_limits import Limits, Shunt, ShuntRange, accuracy
-from pytest_lan_hil.instruments.ina_sampling import Conversions, Sampler, counted, measured_period, sampled
+from pytest_lan_hil.instruments.ina_sampling import (
+    Cells,
+    Conversions,
+    Sampler,
+    counted,
+    measured_period,
+    missed_share,
+    sampled,
+)
 from pytest_lan_hil.instruments.pace import repeat_of
 from pytest_lan_hil.model.capture import Capture, InstrumentIdentity
 from pytest_lan_hil.model.clock import Clock, clock_of
@@ -27,6 +36,8 @@ _LATEST_PERIODS = 3
 _LATEST_S = 0.2
 # No board runs on less; an open input reads about this.
 _LEAST_BUS_V = 0.5
+# Smaller shares of conversions that were missed, and of energy that was only noise, are not told.
+_TOLD_SHARE = 0.01
 
 
 class Ina:
@@ -138,14 +149,14 @@ class Ina:
             nothing = np.empty(0, np.float32)
             return Capture(1 / period_s, nothing, nothing, self.identity, limits, complete=complete)
         self._require_plausible(found, limits.current_offset_a)
-        if found.energy_j is None:
-            cells = sampled(found, self._shunt.ohm, period_s, count)
+        if found.are_counted:
+            cells = counted(found, period_s, count)
         else:
-            cells = counted(found, found.energy_j, period_s, count)
+            cells = sampled(found, self._shunt.ohm, period_s, count)
         current = cells.current_a - self._limits.drawn_a(cells.voltage_v)
         told = advice(
             self._limits, self._shunt, self._chosen, power_w=float(np.nanmean(current * cells.voltage_v)),
-            bus_v=bus_v, largest_a=float(found.shunt_v.max()) / self._shunt.ohm,
+            bus_v=bus_v, largest_a=self._largest_v(found) / self._shunt.ohm,
         )  # fmt: skip
         return Capture(
             sample_rate_hz=1 / period_s,
@@ -157,8 +168,30 @@ class Ina:
             complete=complete,
             start_s=sampler.started_at,
             start_error_s=sampler.start_error_s,
-            notes=(told,) if told else (),
+            notes=(*self._notes(found, cells), *([told] if told else [])),
         )
+
+    def _largest_v(self, found: Conversions) -> float:
+        """Shunt voltage that no conversion can have exceeded: a mean may be a single one's, the others 0."""
+        return min(float(found.shunt_v.max()) * self._chip.averaging, self._chosen.full_scale_v)
+
+    def _notes(self, found: Conversions, cells: Cells) -> tuple[str, ...]:
+        notes = []
+        missed = 0.0 if found.are_counted else missed_share(found, self._chip.period_s)
+        if missed >= _TOLD_SHARE:
+            notes.append(
+                f"{missed:.0%} of the {self._limits.model}'s conversions, one each"
+                f" {self._chip.period_s * 1e3:.3g} ms, were not fetched before the next one: the mean is that"
+                " of the others, which is the same for a load that does not keep step with the host; a faster"
+                " I2C bus (`dtparam=i2c_arm_baudrate=400000`) misses fewer"
+            )
+        if cells.rectified >= _TOLD_SHARE:
+            notes.append(
+                f"the {self._limits.model} counts energy as a magnitude, and noise about zero made"
+                f" {cells.rectified:.0%} of it: charge times bus voltage is used instead; a larger"
+                " conversion_us lowers the noise"
+            )
+        return tuple(notes)
 
     def _require_plausible(self, found: Conversions, offset_a: float) -> None:
         bus_v = float(found.bus_v.mean())

@@ -7,6 +7,10 @@ neither current nor power, and its overflow flag would never rise.
 CNVR clears when the power register is read, says the data sheet; on silicon it clears when the bus register
 is read (TI's forum, "Clearing of the CNVR flag in the bus voltage register"). Both registers are read, in an
 order in which either is right.
+
+Nothing tells of a single conversion that is clipped among several that the chip averages: the overflow flag
+(8.6.3.2) is the calculation's, and that begins with the average. An average that one clipped conversion would
+have lifted higher (`least_clipped_v`) proves that there was none; from there on it is refused.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ _CONVERSION_S = {9: 84e-6, 10: 148e-6, 11: 276e-6, 12: 532e-6}
 AVERAGING = (1, 2, 4, 8, 16, 32, 64, 128)
 #: Resolutions of a single conversion, bits.
 BITS = tuple(_CONVERSION_S)
+# Noise of a conversion: two steps. UNCONFIRMED, the data sheet has no figure.
+_NOISE_V = 20e-6
 
 
 def calibration(current_lsb_a: float, shunt_ohm: float) -> int:
@@ -46,6 +52,16 @@ def calibration(current_lsb_a: float, shunt_ohm: float) -> int:
             fix="choose a current step between 0.625 uV and 20 mV over the shunt's resistance",
         )
     return value
+
+
+def least_clipped_v(chosen: ShuntRange, averaging: int) -> float:
+    """Smallest average of so many conversions that can have a clipped one among them, volts.
+
+    A board draws current and never feeds the supply, so that each of the others is at least as high as an
+    input of nothing, less offset and noise.
+    """
+    lowest_v = -(chosen.offset_v + _NOISE_V)
+    return (chosen.full_scale_v + (averaging - 1) * lowest_v) / averaging
 
 
 class Ina219:
@@ -77,12 +93,13 @@ class Ina219:
         self._shunt = shunt
         self._chosen = chosen
         self._bus_range = 0 if largest_bus_v < _BUS_RANGES_V[0] else 1
-        self._full_scale = round(chosen.full_scale_v / INA219.shunt_step_v)
+        self._least_clipped_v = least_clipped_v(chosen, averaging)
         adc = bits - 9 if averaging == 1 else 0b1000 | int(math.log2(averaging))
         gain = INA219.ranges.index(chosen)
         self._config = self._bus_range << 13 | gain << 11 | (12 - 9) << 7 | adc << 3
         self._calibration = calibration(chosen.full_scale_v / shunt.ohm / 0x8000, shunt.ohm)
         self.step_v = INA219.shunt_step_v * 2 ** (12 - bits)
+        self.averaging = averaging
         self.period_s = averaging * _CONVERSION_S[bits] + _CONVERSION_S[12]
 
     def identify(self) -> None:
@@ -114,15 +131,28 @@ class Ina219:
             return None
         shunt = self._registers.read_signed(_SHUNT, 2)
         self._registers.read(_POWER, 2)
-        if bus & _OVF or abs(shunt) >= self._full_scale:
-            raise overflow(self._registers.place, self._chosen, INA219.ranges, self._shunt.ohm)
+        shunt_v = shunt * INA219.shunt_step_v
+        if bus & _OVF or abs(shunt_v) >= self._least_clipped_v - INA219.shunt_step_v / 2:
+            raise self._overflow(abs(shunt_v))
         bus_v = (bus >> 3) * _BUS_STEP_V
         if bus_v >= _BUS_RANGES_V[self._bus_range]:
             raise InstrumentError(
                 f"the {self._registers.place} overflowed: the bus voltage is {bus_v:g} V or more",
                 fix="check the supply; an INA219 measures up to 26 V",
             )
-        return Conversion(shunt * INA219.shunt_step_v, bus_v)
+        return Conversion(shunt_v, bus_v)
+
+    def _overflow(self, shunt_v: float) -> InstrumentError:
+        """The error for a reading that is clipped, or may hide that a part of it is."""
+        if self.averaging == 1 or shunt_v >= self._chosen.full_scale_v:
+            return overflow(self._registers.place, self._chosen, INA219.ranges, self._shunt.ohm)
+        larger = ", or a larger range_mv" if self._chosen is not INA219.ranges[-1] else ""
+        return InstrumentError(
+            f"the {self._registers.place} averages {self.averaging} conversions, and with a mean of"
+            f" {shunt_v * 1e3:.3g} mV one of them may have exceeded the range of ± {self._chosen} unseen;"
+            f" below {self._least_clipped_v * 1e3:.3g} mV none can have",
+            fix=f"set averaging=1 in the analyzer's URI, which shows every conversion{larger}",
+        )
 
     def end(self) -> None:
         """See `Chip`."""

@@ -1,4 +1,4 @@
-"""Which shunt would settle what the present one can't resolve: arithmetic and one sentence."""
+"""Which range or shunt would settle what the present ones can't resolve: arithmetic and one sentence."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ MOST_BURDEN_V = 0.1
 _WORTH_IT = 0.7
 
 
-def power_error_w(limits: Limits, shunt: Shunt, *, power_w: float, bus_v: float, burden_v: float) -> float:
-    """95 % half-width of a mean power with this shunt, in the smallest range that holds the burden.
+def power_error_w(limits: Limits, shunt: Shunt, chosen: ShuntRange, *, power_w: float, bus_v: float) -> float:
+    """95 % half-width of a mean power with this shunt in this range, at the reference temperature.
 
     Args:
         limits: Of the chip.
         shunt: Shunt to judge.
+        chosen: Range of the shunt voltage.
         power_w: Mean power.
         bus_v: Bus voltage.
-        burden_v: Shunt voltage at the largest current.
     """
-    chosen = range_for(limits, burden_v) or limits.ranges[-1]
     offset_a = math.hypot(chosen.offset_v, limits.shunt_step_v / 2) / shunt.ohm
     drawn_a = limits.input_tolerance * limits.drawn_a(bus_v)
     gain = math.hypot(limits.gain, shunt.tolerance, limits.bus_gain)
@@ -53,24 +52,24 @@ def shunt_that_settles(
     Returns:
         None if even the smallest takes more than `MOST_BURDEN_V` from the supply.
     """
-    usable = [
-        Shunt(ohm, tolerance)
-        for ohm in SHUNTS_OHM
-        if ohm * largest_a <= MOST_BURDEN_V and range_for(limits, ohm * largest_a) is not None
-    ]
-    for shunt in usable:
-        error = power_error_w(limits, shunt, power_w=power_w, bus_v=bus_v, burden_v=shunt.ohm * largest_a)
-        if error <= wanted_w:
-            return shunt
-    return usable[-1] if usable else None
+    settles = None
+    for ohm in SHUNTS_OHM:
+        chosen = range_for(limits, ohm * largest_a)
+        if chosen is None or ohm * largest_a > MOST_BURDEN_V:
+            break
+        settles = Shunt(ohm, tolerance)
+        if power_error_w(limits, settles, chosen, power_w=power_w, bus_v=bus_v) <= wanted_w:
+            break
+    return settles
 
 
 def advice(
     limits: Limits, shunt: Shunt, chosen: ShuntRange, *, power_w: float, bus_v: float, largest_a: float
 ) -> str | None:
-    """A sentence for whoever needs a finer answer than this record gives, or None if the shunt is right.
+    """A sentence for whoever needs a finer answer than this record gives, or None if nothing gives one.
 
-    The shunt it names is sure to a hundredth of the power, or the closest to it.
+    It names the range that this shunt allows, and the shunt that is sure to a hundredth of the power or the
+    closest to it, if they make a difference.
 
     Args:
         limits: Of the chip.
@@ -78,28 +77,38 @@ def advice(
         chosen: Range in use.
         power_w: Mean power of the record.
         bus_v: Mean bus voltage.
-        largest_a: Largest current seen; what the offset may hide of it is added here.
+        largest_a: Largest current that may have flowed; what the offset may hide of it is added here.
     """
     largest_a = largest_a + chosen.offset_v / shunt.ohm
     better = shunt_that_settles(
         limits, wanted_w=abs(power_w) / 100, power_w=power_w, bus_v=bus_v, largest_a=largest_a,
         tolerance=shunt.tolerance,
     )  # fmt: skip
-    if better is None or better.ohm <= shunt.ohm:
-        return None
-    burden_v = better.ohm * largest_a
-    now_w, then_w = (
-        power_error_w(limits, one, power_w=power_w, bus_v=bus_v, burden_v=one.ohm * largest_a)
-        for one in (shunt, better)
-    )
-    if then_w > _WORTH_IT * now_w:
+    now_w = best_w = power_error_w(limits, shunt, chosen, power_w=power_w, bus_v=bus_v)
+    ways = []
+    for one in (shunt, better):
+        tighter = range_for(limits, one.ohm * largest_a) if one is not None else None
+        if one is None or tighter is None or one.ohm < shunt.ohm:
+            continue
+        then_w = power_error_w(limits, one, tighter, power_w=power_w, bus_v=bus_v)
+        if then_w > _WORTH_IT * best_w:
+            continue
+        best_w = then_w
+        setting = f"range_mv={tighter.full_scale_v * 1e3:g}"
+        if one is shunt:
+            ways.append(f"{setting} would make that ± {_si(then_w, 'W')}")
+        else:
+            ways.append(
+                f"a shunt of {one.ohm:g} ohm would make that ± {_si(then_w, 'W')} with {setting}, and take"
+                f" {one.ohm * largest_a:.2g} V from the board at the largest current"
+            )
+    if not ways:
         return None
     step_a = limits.shunt_step_v / shunt.ohm
     return (
         f"one step of this {limits.model} with {shunt.ohm:g} ohm is {_si(step_a, 'A')},"
-        f" {_si(step_a * bus_v, 'W')} at {bus_v:.2g} V, and its mean power is sure to ± {_si(now_w, 'W')} at"
-        f" best; a shunt of {better.ohm:g} ohm would make that ± {_si(then_w, 'W')} and take"
-        f" {burden_v:.2g} V at the largest current seen"
+        f" {_si(step_a * bus_v, 'W')} at {bus_v:.2g} V, and in its range of ± {chosen} its mean power is sure"
+        f" to ± {_si(now_w, 'W')} at best; {'; '.join(ways)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,12 +16,14 @@ class Conversion:
 
     Attributes:
         shunt_v, bus_v: Volts.
-        energy_j: Energy accumulated since the last conversion that was polled, where the chip accumulates it.
+        energy_j, charge_c: What the chip counted since the last conversion that was polled; NaN if it doesn't
+            count. Energy adds up magnitudes, charge has a sign.
     """
 
     shunt_v: float
     bus_v: float
-    energy_j: float | None = None
+    energy_j: float = math.nan
+    charge_c: float = math.nan
 
 
 class Chip(Protocol):
@@ -30,6 +33,8 @@ class Chip(Protocol):
     period_s: float
     #: Step of the shunt voltage as configured, volts.
     step_v: float
+    #: How many conversions a reading of the shunt voltage is the mean of.
+    averaging: int
 
     def begin(self) -> None:
         """Start converting; the first conversion begins now."""

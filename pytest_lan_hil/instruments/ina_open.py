@@ -36,8 +36,8 @@ _OPTIONS = {"ina219": (*_COMMON, "bits"), "ina228": (*_COMMON, "conversion_us")}
 _TOLD = ("address", "shunt_ohm", "shunt_tolerance")
 _ADDRESSES = range(0x40, 0x50)  # SBOS448G, table 1; SLYS021A, table 7-2
 _TOLERANCE = "0.01"
-# Averaging that keeps the pace at some 200 conversions a second, which any host and bus can follow.
-_AVERAGING = {"ina219": "8", "ina228": "1"}
+# An average hides what was clipped from an INA219's reader (see `ina219`).
+_AVERAGING = "1"
 
 
 def open_ina(uri: AnalyzerUri, *, markers: Mapping[str, str], supply_v: float | None) -> Ina:
@@ -126,7 +126,7 @@ def _settings(uri: AnalyzerUri, supply_v: float | None) -> _Settings:
         address=_choice(uri, "address", options.get("address", "0x40"), tuple(_ADDRESSES)),
         shunt=shunt,
         chosen=_range(uri, limits, shunt, options),
-        averaging=_choice(uri, "averaging", options.get("averaging", _AVERAGING[uri.kind]), averages),
+        averaging=_choice(uri, "averaging", options.get("averaging", _AVERAGING), averages),
         bits=_choice(uri, "bits", options.get("bits", "12"), ina219.BITS),
         conversion_us=_choice(uri, "conversion_us", options.get("conversion_us", str(times[-1])), times),
         supply_v=supply_v or 0.0,

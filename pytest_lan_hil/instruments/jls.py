@@ -7,7 +7,7 @@ nobody else sees, so that arithmetic over hours works on arrays all the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -69,6 +69,7 @@ def read_jls(
     path: Path | str,
     *,
     markers: Mapping[str, str],
+    supply_v: float | None = None,
     start_s: float | None = None,
     stop_s: float | None = None,
     in_memory: int = IN_MEMORY,
@@ -81,6 +82,7 @@ def read_jls(
         path: Written by `write_jls` or a stream of this package, the Joulescope UI or pyjoulescope_driver.
         markers: Marker line name to the signal it was recorded on ("gpi0", "trigger"; see `jls_signals`),
             or to the name that it had when this package recorded it.
+        supply_v: For a file with current and neither voltage nor power.
         start_s, stop_s: The part to read, in seconds from the beginning of the record; all by default.
         in_memory: Signals of more samples than this are kept in a temporary file.
 
@@ -88,7 +90,7 @@ def read_jls(
         InputError: The file is damaged, truncated or foreign, or does not hold what is asked for.
     """
     with open_jls(Path(path)) as file:
-        analog = _analog(file)
+        analog = _analog(file, supply_v)
         lines = {marker: _line(file, marker, name) for marker, name in markers.items()}
         sampled = [line for line in lines.values() if isinstance(line, Signal)]
         ranged = [file.signals[RANGE]] if file.header.range_indices and RANGE in file.signals else []
@@ -111,18 +113,21 @@ def read_jls(
             else _marker(file, line, origin, Fraction(count) / rate, gaps, rate, in_memory)
             for marker, line in lines.items()
         }
-        power = len(analog) == 1
+        by_name = dict(zip((signal.name for signal in analog), arrays, strict=True))
         nothing = np.empty(0, np.float32)
+        supply, voltage_v = file.header.supply, by_name.get(VOLTAGE, nothing)
+        if supply_v is not None and CURRENT in by_name and VOLTAGE not in by_name:
+            supply, voltage_v = "assumed", np.broadcast_to(np.float32(supply_v), count)
         return Capture(
             sample_rate_hz=float(rate),
-            current_a=nothing if power else arrays[0],
-            voltage_v=nothing if power else arrays[1],
-            power_w=arrays[0] if power else None,
+            current_a=by_name.get(CURRENT, nothing),
+            voltage_v=voltage_v,
+            power_w=by_name.get(POWER),
             instrument=file.header.instrument,
             accuracy=file.header.accuracy,
             markers=found,
             gaps=gaps,
-            supply=file.header.supply,
+            supply=supply,
             complete=file.complete,
             ranges=_ranges(file, origin, count, rate),
             time_map=jls_time.map_of(file.reader, analog[0], first),
@@ -130,8 +135,8 @@ def read_jls(
         )
 
 
-def _analog(file: Opened) -> list[Signal]:
-    """Current and voltage, or power alone."""
+def _analog(file: Opened, supply_v: float | None) -> list[Signal]:
+    """Current and voltage, or power alone, or current alone where a supply voltage is given."""
     signals = file.signals
     if CURRENT in signals and VOLTAGE in signals:
         pair = [signals[CURRENT], signals[VOLTAGE]]
@@ -143,11 +148,16 @@ def _analog(file: Opened) -> list[Signal]:
             )
     elif POWER in signals:
         pair = [signals[POWER]]
+    elif CURRENT in signals and supply_v is not None:
+        pair = [signals[CURRENT]]
     else:
         lacks = VOLTAGE if CURRENT in signals else CURRENT if VOLTAGE in signals else "current and voltage"
         raise InputError(
-            f"{file.path} lacks {lacks}; it has: {_names(file)}",
-            fix="record current and voltage, or power",
+            f"{file.path} lacks {lacks}; it has: {_names(file.signals)}",
+            fix="give the supply voltage (--supply-v 3.0, or in a bench replay:FILE?supply_v=3.0), or record"
+            " the voltage too"
+            if lacks == VOLTAGE
+            else "record current and voltage, or power",
         )
     for signal in pair:
         if signal.data_type not in ("f32", "f64"):
@@ -162,22 +172,25 @@ def _line(file: Opened, marker: str, name: str) -> Signal | EdgeLine:
     """The signal, or the time stamps, of a marker line."""
     if name in file.header.edges:
         return file.header.edges[name]
-    signal = file.signals.get(file.header.markers.get(name, signal_named(name)))
+    # Some tools name the signal as bench files name the input.
+    places = (file.header.markers.get(name, ""), signal_named(name), name)
+    signal = next((file.signals[place] for place in places if place in file.signals), None)
+    digital = [other for other, one in file.signals.items() if one.data_type == "u1"]
+    known = _names([*digital, *file.header.edges])
+    fix = (
+        f"name one of its digital lines: {known}" if known else "choose a file that recorded the marker line"
+    )
     if signal is None:
-        raise InputError(
-            f"{file.path} has no signal {name!r} for marker line {marker!r}; it has: {_names(file)}",
-            fix=f"name one of them: --marker {marker}=gpi0",
-        )
+        raise InputError(f"{file.path} has no signal {name!r} for marker line {marker!r}", fix=fix)
     if signal.data_type != "u1":
         raise InputError(
-            f"{file.path}: {name!r} is no digital line, so it can't be marker line {marker!r}",
-            fix=f"use one of: {_names(file)}",
+            f"{file.path}: {name!r} is no digital line, so it can't be marker line {marker!r}", fix=fix
         )
     return signal
 
 
-def _names(file: Opened) -> str:
-    return ", ".join([*map(input_named, file.signals), *file.header.edges]) or "nothing"
+def _names(signals: Iterable[str]) -> str:
+    return ", ".join(map(input_named, signals))
 
 
 def _check_clock(file: Opened, signals: Sequence[Signal]) -> None:

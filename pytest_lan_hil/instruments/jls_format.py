@@ -101,6 +101,9 @@ def header_of(tree: Mapping[str, Any]) -> Header:
     )
 
 
+_UNKNOWN = Accuracy(0.0, 0.0, 0.0, 0.0, 0.0, "instrument not known", known=False)
+
+
 def foreign_header(source: Any) -> Header:
     """The header for a file that others wrote, from its source definition.
 
@@ -112,8 +115,7 @@ def foreign_header(source: Any) -> Header:
                               " and which current range each sample was taken in is not known",)  # fmt: skip
     if model not in ACCURACY:
         notes += (
-            f"unconfirmed: the error limits of {source.model or 'the instrument'!r} are not known;"
-            " those of a JS110 stand for them",
+            f"the error limits of {source.model or 'the instrument'!r} are not known: name the instrument",
         )
     return Header(
         instrument=InstrumentIdentity(
@@ -122,7 +124,7 @@ def foreign_header(source: Any) -> Header:
             version=source.version or "",
             simulated=name.endswith(SIMULATED),
         ),
-        accuracy=ACCURACY.get(model, ACCURACY["js110"]),
+        accuracy=ACCURACY.get(model, _UNKNOWN),
         notes=notes,
     )
 

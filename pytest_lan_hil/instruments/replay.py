@@ -25,6 +25,8 @@ from pytest_lan_hil.model.errors import InputError, InstrumentError
 # Inferences of keyword spotting take some milliseconds: slower records know their mean power only.
 _WAVEFORM_HZ = 10_000
 _HASHED = 1 << 20
+# What latency and energy are asked of; other lines, such as the phase of an MLPerf Tiny trace, tell neither.
+_INFERENCE = "inference"
 NOTE = "a replay: nothing was measured in this run, the record is an earlier one"
 
 
@@ -35,7 +37,7 @@ def open_replay(uri: AnalyzerUri, *, markers: Mapping[str, str], supply_v: float
         uri: See the module.
         markers: Marker line name to the input that recorded it; the URI's options come on top. With none at
             all the record keeps every line that it has, under the file's names.
-        supply_v: Supply voltage for a file that holds none; the URI's option comes first.
+        supply_v: The board's supply voltage, for a file that holds none; the URI's option comes first.
 
     Raises:
         InputError: The file can't be used, or lacks a marker line.
@@ -43,7 +45,7 @@ def open_replay(uri: AnalyzerUri, *, markers: Mapping[str, str], supply_v: float
     options = dict(uri.options)
     timestamps = options.pop("timestamps", None)
     instrument = options.pop("instrument", None)
-    volts = _volts(uri, options.pop("supply_v", None), supply_v)
+    told_v = _volts(uri, options.pop("supply_v", None))
     if not uri.target:
         raise InputError(f"analyzer {uri.text!r} names no file", fix="write replay:FILE")
     path = Path(uri.target).expanduser()
@@ -51,7 +53,8 @@ def open_replay(uri: AnalyzerUri, *, markers: Mapping[str, str], supply_v: float
         path,
         timestamps=Path(timestamps).expanduser() if timestamps else None,
         markers={**markers, **options} or None,
-        supply_v=volts,
+        supply_v=told_v,
+        board_v=supply_v,
         instrument=instrument,
     )
     return Replay(capture, path)
@@ -82,12 +85,14 @@ class Replay:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the record holds."""
+        """What the record holds: "edges" where they are those of inferences."""
         found = {"power"}
         if self._capture.sample_rate_hz >= _WAVEFORM_HZ:
             found.add("power.waveform")
         if self._capture.markers:
-            found |= {"power.markers", "edges"}
+            found.add("power.markers")
+        if _INFERENCE in self._capture.markers:
+            found.add("edges")
         return frozenset(found)
 
     @property
@@ -121,9 +126,9 @@ class Replay:
         self._started = False
 
 
-def _volts(uri: AnalyzerUri, told: str | None, otherwise: float | None) -> float | None:
+def _volts(uri: AnalyzerUri, told: str | None) -> float | None:
     if told is None:
-        return otherwise
+        return None
     try:
         return float(told)
     except ValueError as error:

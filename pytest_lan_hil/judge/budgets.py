@@ -125,6 +125,9 @@ def _places(value: float) -> int:
 def _what_settles_it(measurement: Measurement, found: Estimate, budget: Budget) -> str:
     margin = abs(budget.limit - found.value)
     error = found.instrument_error
+    if math.isinf(error):
+        without = [note for note in measurement.notes if "the error has no bound" in note]
+        return without[0] if without else f"nothing bounds the error of {measurement.instrument}"
     need = fewest_for(found.statistic)
     power = measurement.quantity == "power"
     if measurement.n < need and not power:

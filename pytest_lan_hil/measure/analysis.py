@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lan_hil.measure.energy import energies
 from pytest_lan_hil.measure.soundness import require_finite, require_sound, usable_windows
-from pytest_lan_hil.measure.uncertainty import combined, window_contributions
+from pytest_lan_hil.measure.uncertainty import combined, unbounded, window_contributions
 from pytest_lan_hil.measure.windows import Windows
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import MeasurementInvalid
@@ -61,14 +62,33 @@ def window_energies(capture: Capture, windows: Windows, *, name: str = "marked")
             f"there are no {name} windows", fix="check the marker line, or give at least two time stamps"
         )
     usable, _ = usable_windows(capture, windows, name)
+    return energies_of(capture, windows, usable)
+
+
+def energies_of(capture: Capture, windows: Windows, usable: NDArray[np.bool_]) -> tuple[WindowEnergy, ...]:
+    """Energy of those windows that the caller found to be usable, each for itself.
+
+    Where nobody knows the instrument's error, the uncertainty is what the time stamps of the edges add. Edges
+    that add nothing (the ends of the record) leave it without bound: 0 would say that all is exact.
+
+    Args:
+        capture: A sound record.
+        windows: Their edges, and what is known of the edges' time stamps.
+        usable: shape (n,), bool; see `soundness.usability`.
+
+    Raises:
+        MeasurementInvalid: A sample in one of them is not a finite number.
+    """
     kept = np.flatnonzero(usable)
     start_s, stop_s = windows.start_s[kept], windows.stop_s[kept]
     joules = energies(capture, start_s, stop_s)
     require_finite(capture, joules, start_s, stop_s)
     budgets = window_contributions(
         capture, start_s, stop_s, joules, windows.resolution_s,
-        jitter_s=windows.jitter_s, tie_s=windows.tie_s,
+        jitter_s=windows.jitter_s, tie_s=windows.tie_s, timebase=windows.timebase,
     )  # fmt: skip
+    if max(windows.resolution_s, windows.jitter_s, windows.tie_s) <= 0:
+        budgets = [(*budget, *unbounded(capture.accuracy, "uJ")) for budget in budgets]
     return tuple(
         WindowEnergy(
             index=number + 1,

@@ -13,15 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_lan_hil.measure.distributions import student_t_quantile
+from pytest_lan_hil.measure.distributions import NORMAL_95, UNIFORM_95, student_t_quantile
 from pytest_lan_hil.measure.matching import ANYWHERE, MAX_RATE, edges_of, match
-from pytest_lan_hil.model.capture import Capture, EdgeLine, EdgeRecord, MarkerLine
+from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, EdgeRecord, MarkerLine
 from pytest_lan_hil.model.errors import MeasurementInvalid
 
-# Half-widths of 95 % in standard deviations: 1.96. Of a uniform distribution that is width / sqrt(12).
-_NORMAL = 1.96
-_UNIFORM = _NORMAL / math.sqrt(12)
 # A time of start is certain within so many of its 95 % half-widths.
+# Only says how long a record without samples is.
+_EDGES_ALONE_HZ = 1000.0
 _SURE = 2.0
 _HIGH = 0.975
 
@@ -80,7 +79,7 @@ def tie(
     # What matters is the time that both records cover.
     apart_s = float((y - x).mean())
     ends = np.array([max(0.0, -apart_s), min(moved.watched_s, kept.watched_s - apart_s)])
-    grid_s = math.hypot(_UNIFORM * kept.resolution_s, _UNIFORM * moved.resolution_s)
+    grid_s = math.hypot(UNIFORM_95 * kept.resolution_s, UNIFORM_95 * moved.resolution_s)
     line = _line_through(x, y, ends, timebase, math.hypot(kept.jitter_s, moved.jitter_s, grid_s))
     # A stamp put onto the reference clock has its resolution before it as it had: nothing to add for that.
     zero_s = float(y.mean()) - line.rate * float(x.mean())
@@ -139,7 +138,7 @@ def _noise(left: NDArray[np.float64], degrees: int, stated_s: float) -> float:
     # 99 % quantile of chi-squared per degree of freedom (Wilson and Hilferty, 1931).
     ninth = 2 / (9 * degrees)
     most = (1 - ninth + 2.326 * math.sqrt(ninth)) ** 3
-    if (_NORMAL * scatter_s) ** 2 <= most * stated_s**2:
+    if (NORMAL_95 * scatter_s) ** 2 <= most * stated_s**2:
         return stated_s
     return max(stated_s, student_t_quantile(_HIGH, degrees) * scatter_s)
 
@@ -158,11 +157,7 @@ def merge(capture: Capture, record: EdgeRecord, *, sync: str | None = None) -> C
         MeasurementInvalid: The edge source stopped early, one of them has no line `sync`, its edges don't
             match, or there is neither a sync line nor a common clock; says what to wire.
     """
-    if not record.complete:
-        raise MeasurementInvalid(
-            f"{record.instrument} stopped before it was told to: the edges after that are missing",
-            fix="check the edge source's connection, then run `lan-hil doctor`",
-        )
+    _require_complete(record)
     jitter_s = max((line.jitter_s for line in record.lines.values()), default=0.0)
     if sync is not None:
         tied = _tied_by_line(capture, record, sync)
@@ -201,6 +196,38 @@ def merge(capture: Capture, record: EdgeRecord, *, sync: str | None = None) -> C
         instrument=instrument,
         notes=(*capture.notes, note, *record.instrument.notes),
     )
+
+
+def edges_alone(record: EdgeRecord) -> Capture:
+    """The capture of a bench without a power analyzer: marker lines, and a current that nobody has seen.
+
+    Current and voltage are NaN throughout, in views that take no memory.
+
+    Raises:
+        MeasurementInvalid: The edge source stopped early.
+    """
+    _require_complete(record)
+    duration_s = max((line.duration_s for line in record.lines.values()), default=0.0)
+    unknown = np.broadcast_to(np.float32(np.nan), math.ceil(duration_s * _EDGES_ALONE_HZ))
+    return Capture(
+        sample_rate_hz=_EDGES_ALONE_HZ,
+        current_a=unknown,
+        voltage_v=unknown,
+        instrument=record.instrument,
+        accuracy=Accuracy(0.0, 0.0, 0.0, 0.0, record.timebase, "no power was recorded"),
+        markers={name: replace(line, timebase=record.timebase) for name, line in record.lines.items()},
+        supply="none",
+        start_s=record.start_s,
+        notes=record.instrument.notes,
+    )
+
+
+def _require_complete(record: EdgeRecord) -> None:
+    if not record.complete:
+        raise MeasurementInvalid(
+            f"{record.instrument} stopped before it was told to: the edges after that are missing",
+            fix="check the edge source's connection, then run `lan-hil doctor`",
+        )
 
 
 def _tied_by_line(capture: Capture, record: EdgeRecord, sync: str) -> ClockTie:

@@ -9,6 +9,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+#: Half-width of 95 % for a standard deviation of 1 ...
+NORMAL_95 = 1.96
+#: ... and for a uniform distribution of width 1, whose standard deviation is 1 / sqrt(12).
+UNIFORM_95 = NORMAL_95 / math.sqrt(12)
 _TINY = 1e-300
 _STEPS = 10_000
 

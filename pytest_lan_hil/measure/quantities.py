@@ -6,6 +6,7 @@ dropped sample, a missing edge or a broken value went into.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,6 +29,14 @@ INFERENCE = "inference"
 _WANDERING_BLOCKS = 7
 _PERIODS = "whole periods of the marker line"
 _PARTS = "equal parts of the record"
+_NOT_NAMED = (
+    "the error has no bound: the record does not say which instrument made it; name it, for instance"
+    " replay:FILE?instrument=js110"
+)
+_POWER_ALONE = (
+    "the error has no bound: the record holds power alone, and an offset of the current is a power only with"
+    " the voltage; give it, for instance replay:FILE?supply_v=3.0"
+)
 
 
 def latency(capture: Capture, marker: str = INFERENCE) -> Measurement:
@@ -41,8 +50,11 @@ def latency(capture: Capture, marker: str = INFERENCE) -> Measurement:
     usable, notes = usable_windows(capture, windows, marker)
     durations = windows.duration_s[usable]
     parts = uncertainty.latency_contributions(
-        capture.accuracy, windows.resolution_s, float(durations.max()), jitter_s=windows.jitter_s
-    )
+        capture.accuracy, windows.resolution_s, float(durations.max()),
+        jitter_s=windows.jitter_s, timebase=windows.timebase,
+    )  # fmt: skip
+    if windows.timebase is None:  # else the instrument's error has no part in it
+        parts += uncertainty.unbounded(capture.accuracy, "ms")
     return _measurement(
         "latency", (durations * 1e3).tolist(), parts, capture, notes,
         duration_s=float(windows.stop_s[usable][-1] - windows.start_s[usable][0]),
@@ -63,8 +75,9 @@ def energy(capture: Capture, marker: str = INFERENCE) -> Measurement:
     require_finite(capture, joules, start_s, stop_s)
     parts = uncertainty.energy_contributions(
         capture, start_s, stop_s, float(joules.mean()), windows.resolution_s,
-        jitter_s=windows.jitter_s, tie_s=windows.tie_s,
+        jitter_s=windows.jitter_s, tie_s=windows.tie_s, timebase=windows.timebase,
     )  # fmt: skip
+    parts += uncertainty.unbounded(capture.accuracy, "uJ")
     return _measurement(
         "energy", (joules * 1e6).tolist(), parts, capture,
         notes + _supply_note(capture), duration_s=float(stop_s[-1] - start_s[0]),
@@ -110,6 +123,7 @@ def mean_power(
     total_s = float(durations.sum())
     watts = float(joules.sum()) / total_s
     parts = uncertainty.power_contributions(capture, begin, end, watts)
+    parts += uncertainty.unbounded(capture.accuracy, "mW")
     notes = _supply_note(capture)
     blocks = independent_blocks(joules, durations, periodic=cells.periodic)
     wandering = blocks_of(joules, durations, _WANDERING_BLOCKS) * 1e3
@@ -289,6 +303,8 @@ def _measurement(
     *,
     duration_s: float,
 ) -> Measurement:
+    if not math.isfinite(uncertainty.combined(contributions)):
+        notes += (_POWER_ALONE if capture.accuracy.known else _NOT_NAMED,)
     made = from_values(
         quantity, values, contributions=contributions, simulated=capture.instrument.simulated,
         instrument=f"{capture.instrument.model} {capture.instrument.serial}".strip(), notes=notes,
@@ -302,7 +318,7 @@ def _measurement(
 
 
 def _supply_note(capture: Capture) -> tuple[str, ...]:
-    return () if capture.supply == "measured" else (f"supply voltage {capture.supply}, not measured",)
+    return ("supply voltage assumed, not measured",) if capture.supply == "assumed" else ()
 
 
 def _spans(

@@ -41,13 +41,13 @@ class Comparison:
 
     @property
     def deviation(self) -> float | None:
-        """Our energy against the reported one, relative."""
-        return None if self.ours is None else self.ours.energy_uj / self.reported.energy_uj - 1
+        """Our energy against the reported one, relative; None where either is missing or 0."""
+        return None if self.ours is None else _relative(self.ours.energy_uj, self.reported)
 
     @property
     def summed_deviation(self) -> float | None:
-        """The sum over the report's own samples against the reported energy, relative."""
-        return None if self.summed_uj is None else self.summed_uj / self.reported.energy_uj - 1
+        """The sum over the report's own samples against the reported energy, relative; None likewise."""
+        return None if self.summed_uj is None else _relative(self.summed_uj, self.reported)
 
     @property
     def inside(self) -> bool:
@@ -81,6 +81,10 @@ def compare(
         shift, summed_uj = _alignment(capture, one, float(stamps_s[at]), float(stamps_s[at + 1]))
         found.append(Comparison(one, by_index.get(at + 1), shift, summed_uj))
     return found
+
+
+def _relative(energy_uj: float, reported: ReportedWindow) -> float | None:
+    return energy_uj / reported.energy_uj - 1 if reported.energy_uj else None
 
 
 def _place(reported: ReportedWindow, stamps_s: NDArray[np.float64]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,38 +59,59 @@ def require_sound(capture: Capture) -> None:
 def lost_too_much(capture: Capture, what: str) -> MeasurementInvalid:
     """The error for a record with too many dropped samples; `what` starts the sentence."""
     return MeasurementInvalid(
-        f"{what} were lost: {capture.instrument} dropped samples in {len(capture.gaps)} places",
+        f"{what} were lost: {str(capture.instrument).strip()} dropped samples in {len(capture.gaps)} places",
         fix="plug the analyzer into a USB port of its own, and keep the host less busy while it records",
     )
 
 
-def usable_windows(
-    capture: Capture, windows: Windows, marker: str
-) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Which windows may be used, and what the reader must know about the others.
+@dataclass(frozen=True, slots=True)
+class Usability:
+    """Which windows of a capture may be used, and what keeps the others from it.
 
-    Returns:
-        shape (n,), bool, at least one true; and notes.
+    Attributes:
+        dropped: shape (n,), bool: samples were dropped inside the window.
+        unseen: shape (n,), bool: edges may be missing inside it.
+        outside: shape (n,), bool: it lies partly outside the capture.
+        refusal: Why no number may come from any of them; None if nothing is against it.
+        notes: What a reader of a number from the others must know.
+    """
 
-    Raises:
-        MeasurementInvalid: Too many windows overlap dropped samples, or none is left.
+    dropped: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    refusal: MeasurementInvalid | None
+    notes: tuple[str, ...]
+
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """shape (n,), bool."""
+        return ~(self.dropped | self.unseen | self.outside)
+
+
+def usability(capture: Capture, windows: Windows, marker: str) -> Usability:
+    """Look at each window for itself, and whether those that are left over may stand for all.
+
+    Args:
+        capture: The record.
+        windows: At least one.
+        marker: What messages call them: the marker line's name.
     """
     dropped = touches_gap(capture.gaps, capture.sample_rate_hz, windows.start_s, windows.stop_s)
     unseen = _touches_lost(windows)
     outside = (windows.start_s * capture.sample_rate_hz < -1e-6) | (
         windows.stop_s * capture.sample_rate_hz > capture.count + 1e-6
     )
+    refusal = None
     if dropped.mean() > MAX_UNUSABLE_SHARE:
-        raise lost_too_much(capture, f"samples in {dropped.sum()} of {len(windows)} {marker} windows")
-    if unseen.mean() > MAX_UNUSABLE_SHARE:
-        raise MeasurementInvalid(
+        refusal = lost_too_much(capture, f"samples in {dropped.sum()} of {len(windows)} {marker} windows")
+    elif unseen.mean() > MAX_UNUSABLE_SHARE:
+        refusal = MeasurementInvalid(
             f"{unseen.sum()} of {len(windows)} {marker} windows touch a time in which edges may be missing"
             f" ({len(windows.lost)} such times, first from {windows.lost[0][0]:.6f} s)",
             fix="make the edge source's buffer larger, or keep the host less busy while it records",
         )
-    usable = ~(dropped | unseen | outside)
-    if not usable.any():
-        raise MeasurementInvalid(
+    elif (dropped | unseen | outside).all():
+        refusal = MeasurementInvalid(
             f"none of the {len(windows)} {marker} windows lies wholly inside the capture's"
             f" {capture.duration_s:.3f} s of {'current and voltage' if capture.power_w is None else 'power'}",
             fix="record longer",
@@ -106,7 +127,24 @@ def usable_windows(
     cut = int(windows.open_at_start) + int(windows.open_at_end) + int((outside & ~dropped & ~unseen).sum())
     if cut:
         notes += (f"{cut} window{'s' if cut > 1 else ''} cut by the start or end of the record, not used",)
-    return usable, notes
+    return Usability(dropped, unseen, outside, refusal, notes)
+
+
+def usable_windows(
+    capture: Capture, windows: Windows, marker: str
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Which windows may be used, and what the reader must know about the others.
+
+    Returns:
+        shape (n,), bool, at least one true; and notes.
+
+    Raises:
+        MeasurementInvalid: Too many windows overlap dropped samples, or none is left.
+    """
+    found = usability(capture, windows, marker)
+    if found.refusal is not None:
+        raise found.refusal
+    return found.usable, found.notes
 
 
 def _touches_lost(windows: Windows) -> NDArray[np.bool_]:

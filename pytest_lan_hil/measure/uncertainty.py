@@ -15,13 +15,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lan_hil.measure.distributions import UNIFORM_95
 from pytest_lan_hil.measure.energy import energies
 from pytest_lan_hil.model.capture import Accuracy, Capture
 from pytest_lan_hil.model.measurement import Contribution
 
-# An edge lies anywhere within one step of its time stamp's grid (uniform: standard deviation
-# step / sqrt(12)); 1.96 standard deviations are 95 %.
-_UNIFORM = 1.96 / math.sqrt(12)
 _MOST_SAMPLES = 1 << 16
 _GOLDEN = (math.sqrt(5) - 1) / 2
 # Places at which a shift of both edges is tried, as shares of its half-width.
@@ -29,6 +27,7 @@ _SHIFTS = (-1.0, -0.75, -0.5, -0.25, 0.25, 0.5, 0.75, 1.0)
 _GRID = "grid of the time stamps"
 _JITTER = "jitter of the edge source"
 _TIE = "how well its clock is tied to the analyzer's"
+_EDGE_CLOCK = "clock of the edge source, as it is tied to the analyzer's"
 
 
 def combined(contributions: Sequence[Contribution]) -> float:
@@ -56,20 +55,26 @@ def largest_of_each(budgets: Sequence[Sequence[Contribution]]) -> tuple[Contribu
 
 
 def latency_contributions(
-    accuracy: Accuracy, resolution_s: float, duration_s: float, *, jitter_s: float = 0.0
+    accuracy: Accuracy,
+    resolution_s: float,
+    duration_s: float,
+    *,
+    jitter_s: float = 0.0,
+    timebase: float | None = None,
 ) -> tuple[Contribution, ...]:
-    """Error of a window's length, in ms.
+    """Error of a window's length, in ms. An edge lies anywhere within one step of its time stamp's grid.
 
     Args:
         accuracy: Of the instrument.
         resolution_s: Grid of the edges' time stamps: the sample period of a sampled marker line.
         duration_s: The length itself.
         jitter_s: 95 % half-width of what one stamp may be off beyond its grid.
+        timebase: Relative error of times between edges; None: that of the sample clock.
     """
     return _nonzero(
-        Contribution("two edges", math.sqrt(2) * _UNIFORM * resolution_s * 1e3, "ms", _GRID),
+        Contribution("two edges", math.sqrt(2) * UNIFORM_95 * resolution_s * 1e3, "ms", _GRID),
         Contribution("jitter of two edges", math.sqrt(2) * jitter_s * 1e3, "ms", _JITTER),
-        Contribution("sample clock", accuracy.timebase * duration_s * 1e3, "ms", accuracy.source),
+        clock_contribution(accuracy, duration_s * 1e3, "ms", timebase),
     )
 
 
@@ -87,6 +92,9 @@ def power_contributions(
     what the instrument told (`Capture.ranges`), else by the size of the current. A record of power alone
     leaves an offset of current or voltage unbounded: nobody knows what it was multiplied by.
 
+    Nothing is added where nobody knows the instrument (`Accuracy.known`): `unbounded` does that, for who
+    judges.
+
     Args:
         capture: The record.
         start_s: shape (n,), seconds, inside the capture.
@@ -96,7 +104,7 @@ def power_contributions(
     """
     limits = capture.accuracy
     index = _places(capture, start_s, stop_s, most_samples)
-    if capture.power_w is None:
+    if len(capture.current_a):
         current = np.abs(capture.current_a[index].astype(np.float64))
         voltage = np.abs(capture.voltage_v[index].astype(np.float64))
         good = np.isfinite(current) & np.isfinite(voltage)
@@ -131,6 +139,7 @@ def energy_contributions(
     *,
     jitter_s: float = 0.0,
     tie_s: float = 0.0,
+    timebase: float | None = None,
 ) -> tuple[Contribution, ...]:
     """Error of the mean energy of the given windows, in uJ.
 
@@ -142,11 +151,13 @@ def energy_contributions(
         resolution_s: Grid of the edges' time stamps: the sample period of a sampled marker line.
         jitter_s: 95 % half-width of what one stamp may be off beyond its grid.
         tie_s: 95 % half-width of what all stamps may be off alike.
+        timebase: Relative error of times between edges, which a window's energy has too; None: that of the
+            sample clock.
     """
     duration_s = float((stop_s - start_s).mean())
     power_w = energy_j / duration_s if duration_s > 0 else 0.0
     stamps = [
-        ("two edges", _UNIFORM * two_edges_j(capture, start_s, stop_s, resolution_s), _GRID),
+        ("two edges", UNIFORM_95 * two_edges_j(capture, start_s, stop_s, resolution_s), _GRID),
         ("jitter of two edges", two_edges_j(capture, start_s, stop_s, jitter_s), _JITTER),
         ("tie of the clocks", shift_j(capture, start_s, stop_s, tie_s), _TIE),
     ]
@@ -154,7 +165,7 @@ def energy_contributions(
         *scaled(power_contributions(capture, start_s, stop_s, power_w), duration_s * 1e3, "uJ"),
         *_nonzero(
             *(Contribution(name, float(joules.mean()) * 1e6, "uJ", why) for name, joules, why in stamps),
-            clock_contribution(capture.accuracy, energy_j),
+            clock_contribution(capture.accuracy, energy_j * 1e6, "uJ", timebase),
         ),
     )
 
@@ -168,6 +179,7 @@ def window_contributions(
     *,
     jitter_s: float = 0.0,
     tie_s: float = 0.0,
+    timebase: float | None = None,
 ) -> list[tuple[Contribution, ...]]:
     """Error of the energy of each single window, in uJ: shape (n,) of everything, else as above.
 
@@ -194,16 +206,34 @@ def window_contributions(
                 *scaled(power, durations[k] * 1e3, "uJ"),
                 *_nonzero(
                     *(Contribution(name, float(value) * 1e6, "uJ", why) for name, value, why in stamps),
-                    clock_contribution(capture.accuracy, joules),
+                    clock_contribution(capture.accuracy, joules * 1e6, "uJ", timebase),
                 ),
             )
         )
     return budgets
 
 
-def clock_contribution(accuracy: Accuracy, energy_j: float) -> Contribution:
-    """Error of an energy, in uJ, because the samples lasted longer or shorter than the clock says."""
-    return Contribution("sample clock", accuracy.timebase * abs(energy_j) * 1e6, "uJ", accuracy.source)
+def clock_contribution(
+    accuracy: Accuracy, figure: float, unit: str, timebase: float | None = None
+) -> Contribution:
+    """Error of a length or an energy because times are longer or shorter than their clock says.
+
+    Args:
+        accuracy: Of the instrument.
+        figure: Length or energy, in `unit`.
+        unit: Its unit.
+        timebase: Relative error of times between edges; None: that of the sample clock.
+    """
+    if timebase is not None:
+        return Contribution("clock of the edges", timebase * abs(figure), unit, _EDGE_CLOCK)
+    return Contribution("sample clock", accuracy.timebase * abs(figure), unit, accuracy.source)
+
+
+def unbounded(accuracy: Accuracy, unit: str) -> tuple[Contribution, ...]:
+    """The error of an instrument that nobody knows, for a figure that is judged; none of a known one."""
+    if accuracy.known:
+        return ()
+    return (Contribution("error of the instrument", math.inf, unit, accuracy.source),)
 
 
 def edge_j(capture: Capture, edge_s: NDArray[np.float64], half_width_s: float) -> NDArray[np.float64]:

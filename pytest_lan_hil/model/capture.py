@@ -62,6 +62,8 @@ class Accuracy:
         current_ranges: For an instrument that ranges automatically: its ranges, rising by limit. Each sample
             has the error of the first range that holds it; then `current_gain` and `current_offset_a`
             apply to no sample but those beyond the last range. Empty for one fixed range.
+        known: False where nobody said which instrument it is: the limits above are then none, and a quantity
+            that is judged has an error without bound.
     """
 
     current_gain: float
@@ -76,6 +78,7 @@ class Accuracy:
     current_offset_a_per_k: float = 0.0
     reference_c: float = 23.0
     temperature_span_k: float = 5.0
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +187,13 @@ class Capture:
         current_a: shape (n,), float32, amperes; NaN inside gaps. Empty for a record of power alone.
         voltage_v: shape (n,), float32, volts; NaN inside gaps. Empty for a record of power alone; a view
             without memory of its own (`numpy.broadcast_to`) where one assumed voltage holds for all.
-        power_w: shape (n,), watts, where the record holds power and not its factors; else None.
+        power_w: shape (n,), watts, where the record holds power, alone or beside its factors: it is what is
+            integrated, and they tell what the instrument's offsets do to it. Else None.
         markers: Marker line name ("inference") to its record.
         gaps: Rising, disjoint.
         instrument: Who measured.
         accuracy: Its error limits.
-        supply: "measured" or "assumed" voltage.
+        supply: "measured" or "assumed" voltage, or "none" where edges alone were recorded.
         complete: False if the instrument stopped before it was told to.
         ranges: Which current range each sample was taken in, where the instrument tells.
         time_map: The sample clock against UTC, where the instrument tells.

@@ -22,6 +22,8 @@ from pytest_lan_hil.publish.rows import SIMULATED_LABEL
 from pytest_lan_hil.publish.svg import COLUMNS, POWER_UNITS, Columns, Series, draw_series, scale_for
 
 Span = tuple[float, float]
+# More windows than this can't be told apart: their shades run into one block.
+_MOST_SHADED = COLUMNS // 4
 # Samples looked at in one go, so that no temporary grows with the capture.
 _PIECE = 1 << 20
 
@@ -42,6 +44,16 @@ class Plot:
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str]
+
+    @property
+    def shaded(self) -> Sequence[Span]:
+        """The windows that are drawn: all, or none where there are too many."""
+        return self.spans if len(self.spans) <= _MOST_SHADED else ()
+
+    @property
+    def shading(self) -> str:
+        """What the picture says of them."""
+        return "windows shaded" if self.shaded else f"{len(self.spans)} windows, too many to shade each"
 
 
 def write_plot(capture: Capture, plot: Plot, path: Path) -> Path:
@@ -95,8 +107,14 @@ def _series(capture: Capture, plot: Plot) -> Series:
         duration_s=capture.duration_s,
         gaps=[(gap.start / rate, gap.stop / rate) for gap in capture.gaps],
         lanes=lanes,
-        shades=plot.spans,
+        shades=plot.shaded,
     )
+
+
+def _limits(lows: Sequence[float], highs: Sequence[float], factor: float) -> tuple[float, float]:
+    """The value axis: from 0, and with room above, so that a steady load does not lie on the frame."""
+    bottom, top = min([0.0, *lows]) / factor, max([0.0, *highs]) / factor
+    return bottom, top + 0.05 * (top - bottom) if top > bottom else bottom + 1.0
 
 
 def _page(capture: Capture, plot: Plot) -> str:
@@ -125,12 +143,13 @@ def _write_png(capture: Capture, plot: Plot, path: Path) -> Path:
         ) from error
     shown = power_columns(capture)
     highs = [value for value in shown.high if value is not None]
-    scale = scale_for(max(highs, default=0.0), POWER_UNITS)
+    lows = [value for value in shown.low if value is not None]
+    scale = scale_for(max(map(abs, [*lows, *highs]), default=0.0), POWER_UNITS)
     time_s = np.arange(len(shown.low)) * shown.step_s
     low, high = (np.array(side, np.float64) / scale.factor for side in (shown.low, shown.high))
     figure = figure_class(figsize=(12, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    for k, (start, stop) in enumerate(plot.spans):
+    for k, (start, stop) in enumerate(plot.shaded):
         shade = 0.24 if k % 2 else 0.08  # as in the page: one may begin where another ends
         axes.axvspan(
             start,
@@ -138,17 +157,21 @@ def _write_png(capture: Capture, plot: Plot, path: Path) -> Path:
             color="#7a3fb3",
             alpha=shade,
             lw=0,
-            label="windows" if k == len(plot.spans) - 1 else None,
+            label="windows" if k == len(plot.shaded) - 1 else None,
         )
     for k, gap in enumerate(capture.gaps):
         start, stop = gap.start / capture.sample_rate_hz, gap.stop / capture.sample_rate_hz
         axes.axvspan(start, stop, color="#d9534f", alpha=0.5, label="dropped" if k == 0 else None)
     axes.fill_between(time_s, low, high, step="post", color="#0b62c4", lw=0.8, label="lowest to highest")
-    axes.set(xlim=(0, capture.duration_s), xlabel="time, s", ylabel=f"power, {scale.unit}")
-    axes.set_ylim(bottom=min(0.0, float(np.nanmin(low, initial=0.0))))
+    axes.set(
+        xlim=(0, capture.duration_s), xlabel="time since the first sample, s", ylabel=f"power, {scale.unit}"
+    )
+    axes.set_ylim(*_limits(lows, highs, scale.factor))
     axes.grid(alpha=0.3)
     simulated = f"\n{SIMULATED_LABEL}" if capture.instrument.simulated else ""
-    axes.set_title(f"{plot.title}, {capture.instrument}".strip() + simulated, loc="left", fontsize=10)
+    shading = "" if plot.shaded else f"; {plot.shading}"
+    title = f"{plot.title}, {capture.instrument}".strip() + shading + simulated
+    axes.set_title(title, loc="left", fontsize=10)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
     try:
         figure.savefig(path, dpi=120)

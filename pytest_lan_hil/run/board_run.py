@@ -35,6 +35,7 @@ class BoardRun:
         waveforms: Node id to the envelope of its last capture.
         simulated: True if a device is; for a bench that never opened, what its kind of probe says.
         devices: What was on the bench, once it was open.
+        kept: Files of the captures that were kept.
         selftest: What the bench found out about itself earlier, or None.
     """
 
@@ -49,7 +50,13 @@ class BoardRun:
         self.waveforms: dict[str, Envelope] = {}
         self.simulated = wiring.probe is not None and simulated_kind(wiring.probe)
         self.devices: tuple[DeviceIdentity, ...] = ()
+        if is_replay(wiring) and wiring.analyzer is not None:
+            # Known before the file is read, so that a run that can't read it is told from a board's.
+            self.devices = (
+                DeviceIdentity("analyzer", wiring.analyzer, "a recorded capture", simulated=False),
+            )
         self.selftest = load_selftest(bench)
+        self.kept: list[Path] = []
         self._wait_s = wait_s
         self._captures = captures
         self._stack = ExitStack()
@@ -66,7 +73,9 @@ class BoardRun:
         folder = run_directory(self._captures, self.run_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_jls(capture, folder / f"capture-{len(self.tests):03d}.jls")
+            path = folder / f"capture-{len(self.tests):03d}.jls"
+            write_jls(capture, path)
+            self.kept.append(path)
         except (HilError, OSError) as error:
             self._note(f"keeping the capture of test {len(self.tests)}: {error}")
 

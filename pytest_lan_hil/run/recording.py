@@ -7,15 +7,15 @@ invalid, because an attached debugger draws current and keeps sleep modes from w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 import numpy as np
 
 from pytest_lan_hil.dut.probe import Probe
 from pytest_lan_hil.instruments import EdgeSource, PowerAnalyzer
-from pytest_lan_hil.measure.clocks import merge
+from pytest_lan_hil.measure.clocks import edges_alone, merge
 from pytest_lan_hil.measure.envelope import Envelope, envelope
 from pytest_lan_hil.measure.quantities import energy, latency, mean_power
 from pytest_lan_hil.measure.soundness import check_markers
@@ -34,9 +34,14 @@ ARRIVAL_S = 0.016
 
 
 class Recording:
-    """A capture and what it says about the DUT; the numbers are there once the block has ended."""
+    """A capture and what it says about the DUT; the numbers are there once the block has ended.
 
-    def __init__(self) -> None:
+    Args:
+        require: Raises CapabilityMissing if the bench lacks one of the capabilities that it is given.
+    """
+
+    def __init__(self, require: Callable[[Iterable[str]], None]) -> None:
+        self._require = require
         self._capture: Capture | None = None
         self._conditions = Conditions()
         self._spans: list[tuple[float, float]] | None = None
@@ -77,10 +82,12 @@ class Recording:
         """Measure one quantity ("latency", "energy" or "power").
 
         Raises:
+            CapabilityMissing: The bench's instruments can't tell, whatever the record looks like.
             MeasurementInvalid: The record can't support the number, and why.
         """
+        self._require(QUANTITIES[quantity].needs)
         capture = self.capture
-        self._require_valid(capture)
+        self.require_valid()
         if quantity == "power":
             measured = mean_power(capture, spans=self._spans)
         else:
@@ -92,7 +99,13 @@ class Recording:
         """The waveform, thinned for a report."""
         return envelope(self.capture)
 
-    def _require_valid(self, capture: Capture) -> None:
+    def require_valid(self) -> None:
+        """Make sure that the bench was in a state that numbers may come from.
+
+        Raises:
+            MeasurementInvalid: The debugger was attached, or the instrument stopped early.
+        """
+        capture = self.capture
         if self._attached:
             raise MeasurementInvalid(
                 "the debugger was attached while the record was made: an open debug session draws current"
@@ -108,33 +121,40 @@ class Recording:
 
 @contextmanager
 def record(bench: OpenBench) -> Iterator[Recording]:
-    """Record current, voltage and marker lines while the block runs.
+    """Record what the bench's instruments see while the block runs: current, voltage, marker lines.
 
     Raises:
-        CapabilityMissing: The bench has no analyzer.
+        CapabilityMissing: The bench has no instrument.
         InstrumentError: An instrument failed.
         MeasurementInvalid: The debug domain of the DUT could not be shut down, or the clocks of analyzer and
             edge source could not be tied together.
     """
-    analyzer = bench.analyzer
-    if analyzer is None:
+    if bench.analyzer is None and bench.edges is None:
         raise CapabilityMissing(
-            f"recording power: bench {bench.bench.name} has no analyzer",
+            f"recording: bench {bench.bench.name} has neither analyzer nor edge source",
             fix='add analyzer = "joulescope:SERIAL" to the bench file',
         )
-    recording = Recording()
+    recording = Recording(bench.require)
     if bench.probe is not None:
         _require_detached(bench.probe)
         bench.clock.sleep(bench.bench.settle_s)
     start = bench.clock.monotonic()
-    with ExitStack() as stack:
+    running = ExitStack()
+    try:
         if bench.edges is not None:
             # Around the analyzer's record, so that no edge of it is missed.
             bench.edges.start()
-            stack.callback(_stop_edges, recording, bench.edges)
-        analyzer.start()
-        stack.callback(_stop_analyzer, recording, analyzer)
+            running.callback(_stop_edges, recording, bench.edges)
+        if bench.analyzer is not None:
+            bench.analyzer.start()
+            running.callback(_stop_analyzer, recording, bench.analyzer)
         yield recording
+    except BaseException:
+        # What ended the block is what the user has to hear; the record is kept if it can be had.
+        with suppress(Exception):
+            running.close()
+        raise
+    running.close()
     stop = bench.clock.monotonic()
     _join(recording, bench)
     _describe(recording, bench, start, stop)
@@ -150,7 +170,9 @@ def _stop_edges(recording: Recording, edges: EdgeSource) -> None:
 
 def _join(recording: Recording, bench: OpenBench) -> None:
     """One record of the two, on the analyzer's clock; and its marker lines make sense."""
-    if recording._edges is not None:
+    if recording._edges is not None and recording._capture is None:
+        recording._capture = edges_alone(recording._edges)
+    elif recording._edges is not None:
         recording._capture = merge(recording.capture, recording._edges, sync=bench.wiring.sync)
     recording._marker_notes = check_markers(recording.capture)
 

@@ -6,6 +6,7 @@ What it found becomes a floor: a budget below it is undecidable on this bench, w
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, fields
@@ -78,11 +79,8 @@ def measure_idle(
         closing(open_analyzer(wiring.analyzer, markers=wiring.markers, supply_v=board.supply_v)) as analyzer,
     ):
         analyzer.start()
-        try:
-            analyzer.clock.sleep(seconds)
-        finally:
-            capture = analyzer.stop()
-        return idle_floor(capture), analyzer.identity
+        analyzer.clock.sleep(seconds)
+        return idle_floor(analyzer.stop()), analyzer.identity
 
 
 def measure_edges(bench: OpenBench, marker: str, twin: str, count: int) -> EdgeFloor:
@@ -106,11 +104,22 @@ def measure_edges(bench: OpenBench, marker: str, twin: str, count: int) -> EdgeF
 def _checked(value: object) -> SelfTest:
     if not isinstance(value, dict):
         raise TypeError(f"a {type(value).__name__}, not an object")
-    known = {field.name for field in fields(SelfTest)}
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r}")
+    known = {field.name: str(field.type) for field in fields(SelfTest)}
+    for name, found in value.items():
+        if name not in known:
+            raise ValueError(f"unknown key {name!r}")
+        if not _is_a(found, known[name]):
+            raise ValueError(f"{name} is {found!r}, expected {known[name]}")
     return SelfTest(**value)
+
+
+def _is_a(found: object, wanted: str) -> bool:
+    """Whether a value of a JSON file is of a field's type; numbers must be finite."""
+    if found is None:
+        return "None" in wanted
+    if "float" in wanted:
+        return isinstance(found, (int, float)) and not isinstance(found, bool) and math.isfinite(found)
+    return type(found).__name__ == wanted
 
 
 def floor_of(selftest: SelfTest | None, quantity: str, measured: Mapping[str, Measurement]) -> float | None:

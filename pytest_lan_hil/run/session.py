@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, SearchPath, load_bench, load_board, wire
@@ -111,7 +112,11 @@ class RunSession:
 
     def _publish(self, run: BoardRun, problem: str, *, interrupted: bool) -> Publication:
         try:
-            return publish(self._record(run, interrupted=interrupted), run.waveforms, self.options, problem)
+            published = publish(
+                self._record(run, interrupted=interrupted), run.waveforms, self.options, problem
+            )
+            kept = tuple(f"capture: {path}" for path in run.kept)
+            return replace(published, lines=(*published.lines, *kept))
         except HilError as error:
             # One board's full disk must not take the other boards' records with it.
             return Publication(

@@ -16,6 +16,7 @@ from pytest_lan_hil.virtual.clock import VirtualClock
 from pytest_lan_hil.virtual.debug_port import DebugPort
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.names import silicon_of
+from pytest_lan_hil.virtual.silicon import interrupts
 from pytest_lan_hil.virtual.silicon.nrf52840.chip import NONVOLATILE_SIZE, Nrf52840
 from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import PORT_NUMBER as CTRL_AP
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICK_HZ
@@ -123,8 +124,10 @@ class VirtualBoard:
                 stop = min([target, *(listener.next_tick() for listener in self._listeners)])
                 self.chip.run_until(max(stop, self.now + 1))
                 now = self.now
-                for listener in tuple(self._listeners):
-                    listener.advanced(now)
+                # Ctrl-C between two statements of a listener would leave it with half a message.
+                with interrupts.deferred():
+                    for listener in tuple(self._listeners):
+                        listener.advanced(now)
 
     def advance_until(self, done: Callable[[], bool], limit_s: float) -> bool:
         """Let virtual time pass until `done()`, looked at after each virtual millisecond that brings news.

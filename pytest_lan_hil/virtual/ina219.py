@@ -47,8 +47,7 @@ class VirtualIna219:
         self._registers = [0] * 6
         self._ready = False
         self._overflow = False
-        self._shunt_end: int | None = None
-        self._bus_end: int | None = None
+        self._ends: tuple[int, int, int] | None = None
         self._reset()
 
     def read(self, register: int) -> bytes:
@@ -82,7 +81,7 @@ class VirtualIna219:
         self._begin()
 
     def _begin(self) -> None:
-        self._shunt_end = self._bus_end = None
+        self._ends = None
         mode = self._registers[_CONFIG] & 0b111
         # Power-down, and ADC off.
         if not mode & 0b011:
@@ -93,40 +92,46 @@ class VirtualIna219:
         self._schedule(self._front.board.now)
 
     def _schedule(self, start: int) -> None:
+        """The next conversions: when the shunt's begins and ends, and when the bus voltage's ends."""
         config = self._registers[_CONFIG]
         ticks_per_s = self._front.board.tick_hz / self._front.speed
         shunt_s = _conversion_s(config >> 3) if config & 0b001 else 0.0
         bus_s = _conversion_s(config >> 7) if config & 0b010 else 0.0
-        self._shunt_end = start + round(shunt_s * ticks_per_s)
-        self._bus_end = self._shunt_end + round(bus_s * ticks_per_s)
+        shunt_end = start + round(shunt_s * ticks_per_s)
+        self._ends = (start, shunt_end, shunt_end + round(bus_s * ticks_per_s))
 
     def _catch_up(self) -> None:
         """Do every conversion that has ended by now."""
-        while self._shunt_end is not None and self._bus_end is not None:
-            if self._front.board.now < self._bus_end:
-                return
+        while self._ends is not None and self._front.board.now >= self._ends[2]:
+            start, shunt_end, bus_end = self._ends
             mode = self._registers[_CONFIG] & 0b111
+            # The next one first: a conversion that Ctrl-C breaks off is not begun again.
+            if mode & 0b100:
+                self._schedule(bus_end)
+            else:
+                self._ends = None
             if mode & 0b001:
-                self._convert_shunt(self._shunt_end)
+                self._convert_shunt(start, shunt_end)
             if mode & 0b010:
-                self._convert_bus(self._bus_end)
+                self._convert_bus(bus_end)
             self._calculate()
             self._ready = True
-            if mode & 0b100:
-                self._schedule(self._bus_end)
-            else:
-                self._shunt_end = self._bus_end = None
+            if self._ends is None:
                 self._front.end()
 
-    def _convert_shunt(self, end: int) -> None:
+    def _convert_shunt(self, start: int, end: int) -> None:
+        """One conversion, or the mean of several, each of which is clipped at full scale."""
         config = self._registers[_CONFIG]
         gain = config >> 11 & 0b11
         full_scale_v, limit_v = _RANGES_V[gain]
         offset_v = limit_v * deviate(self._seed, f"offset {gain}")
         step = 1 << (3 - _resolution(config >> 3))
-        code = round(self._front.shunt_v(end, offset_v) / _SHUNT_STEP_V / step) * step
-        full_scale = round(full_scale_v / _SHUNT_STEP_V)
-        self._registers[_SHUNT] = min(max(code, -full_scale), full_scale)
+        count = _averaging(config >> 3)
+        total_v = 0.0
+        for k in range(1, count + 1):
+            volts = self._front.shunt_v(start + (end - start) * k // count, offset_v)
+            total_v += min(max(volts, -full_scale_v), full_scale_v)
+        self._registers[_SHUNT] = round(total_v / count / _SHUNT_STEP_V / step) * step
 
     def _convert_bus(self, end: int) -> None:
         config = self._registers[_CONFIG]
@@ -148,6 +153,11 @@ def _resolution(adc: int) -> int:
     return 3 if adc & 0b1000 else adc & 0b11
 
 
+def _averaging(adc: int) -> int:
+    """How many conversions four ADC bits ask for."""
+    return 1 << (adc & 0b111) if adc & 0b1000 else 1
+
+
 def _conversion_s(adc: int) -> float:
     """Typical duration of the conversions that four ADC bits ask for."""
-    return _CONVERSION_S[3] * (1 << (adc & 0b111)) if adc & 0b1000 else _CONVERSION_S[adc & 0b11]
+    return _CONVERSION_S[_resolution(adc)] * _averaging(adc)

@@ -1,6 +1,6 @@
 """The register model of an INA228 (SLYS021A, 7.6), converting a virtual board's supply current.
 
-Not modelled: the alert limits, the shunt's temperature compensation, and CONVDLY.
+Not modelled: the alert limits other than the shunt's, the shunt's temperature compensation, and CONVDLY.
 """
 
 from __future__ import annotations
@@ -26,11 +26,21 @@ _BUS_STEP_V = 195.3125e-6
 _CONVERSION_S = (50e-6, 84e-6, 150e-6, 280e-6, 540e-6, 1052e-6, 2074e-6, 4120e-6)
 _AVERAGING = (1, 4, 16, 64, 128, 256, 512, 1024)
 _CONFIG, _ADC_CONFIG, _SHUNT_CAL, _TEMPCO, _VSHUNT, _VBUS, _DIETEMP, _CURRENT = range(8)
-_POWER, _ENERGY, _CHARGE, _DIAG_ALRT, _MANUFACTURER, _DEVICE = 0x08, 0x09, 0x0A, 0x0B, 0x3E, 0x3F
+_POWER, _ENERGY, _CHARGE, _DIAG_ALRT, _SOVL, _SUVL = range(8, 14)
+_MANUFACTURER, _DEVICE = 0x3E, 0x3F
 _SIZES = {_VSHUNT: 3, _VBUS: 3, _CURRENT: 3, _POWER: 3, _ENERGY: 5, _CHARGE: 5}
-_DEFAULTS = {_CONFIG: 0, _ADC_CONFIG: 0xFB68, _SHUNT_CAL: 0x1000, _TEMPCO: 0, _DIETEMP: 3200}
+_DEFAULTS = {
+    _CONFIG: 0,
+    _ADC_CONFIG: 0xFB68,
+    _SHUNT_CAL: 0x1000,
+    _TEMPCO: 0,
+    _DIETEMP: 3200,
+    _SOVL: 0x7FFF,
+    _SUVL: 0x8000,
+}
 _FIXED = {_MANUFACTURER: 0x5449, _DEVICE: 0x2281}
 _ALATCH, _ENERGYOF, _CHARGEOF, _MATHOF, _CNVRF, _MEMSTAT = 0x8000, 0x0800, 0x0400, 0x0200, 0x0002, 0x0001
+_SLOWALERT, _SHNTOL, _SHNTUL = 0x2000, 0x0040, 0x0020
 _LARGEST = (1 << 19) - 1
 
 
@@ -64,7 +74,7 @@ class VirtualIna228:
         elif register == _CHARGE:
             self._flags &= ~_CHARGEOF
         elif register == _DIAG_ALRT and self._alert & _ALATCH:
-            self._flags &= ~_CNVRF
+            self._flags &= ~(_CNVRF | _SHNTOL | _SHNTUL)
         return (value & ((1 << 8 * size) - 1)).to_bytes(size, "big")
 
     def write(self, register: int, value: int) -> None:
@@ -84,6 +94,8 @@ class VirtualIna228:
             self._alert = value & 0xF000
         elif register in (_SHUNT_CAL, _TEMPCO):
             self._registers[register] = value & 0x7FFF
+        elif register in (_SOVL, _SUVL):
+            self._registers[register] = value & 0xFFFF
 
     def close(self) -> None:
         """Let go of the board."""
@@ -141,6 +153,8 @@ class VirtualIna228:
         """Do every conversion that has ended by now."""
         while self._ends is not None and self._front.board.now >= self._ends[2]:
             shunt_end, bus_end, end = self._ends
+            # The next one first: a conversion that Ctrl-C breaks off is not begun again.
+            self._schedule(end)
             small = self._registers[_CONFIG] >> 4 & 1
             shunt = bus = 0
             if self._mode & 0b0010:
@@ -149,12 +163,12 @@ class VirtualIna228:
             if self._mode & 0b0001:
                 bus = min(max(round(self._front.bus_v(bus_end) / _BUS_STEP_V), 0), _LARGEST)
             self._accumulate(shunt, bus)
+            if not self._alert & _SLOWALERT:
+                self._compare(shunt)
             self._average(shunt, bus)
             if self._done == 0 and not self._mode & 0b1000:
                 self._ends = None
                 self._front.end()
-            else:
-                self._schedule(end)
 
     def _current(self, shunt: float) -> float:
         """In CURRENT_LSB; equations 2 to 4 of 8.1.2 make it 4096 / SHUNT_CAL of the shunt's code."""
@@ -174,6 +188,15 @@ class VirtualIna228:
             self._charge = 0.0
             self._flags |= _CHARGEOF
 
+    def _compare(self, shunt: int) -> None:
+        """The flags of the shunt's limits, which have 16 of its code's 20 bits; latched or not."""
+        if not self._alert & _ALATCH:
+            self._flags &= ~(_SHNTOL | _SHNTUL)
+        if shunt >> 4 > _signed(self._registers[_SOVL]):
+            self._flags |= _SHNTOL
+        if shunt >> 4 < _signed(self._registers[_SUVL]):
+            self._flags |= _SHNTUL
+
     def _average(self, shunt: int, bus: int) -> None:
         """Into the output registers once there are enough."""
         self._sums = [self._sums[0] + shunt, self._sums[1] + bus]
@@ -183,6 +206,8 @@ class VirtualIna228:
             return
         shunt, bus = round(self._sums[0] / count), round(self._sums[1] / count)
         self._sums, self._done = [0, 0], 0
+        if self._alert & _SLOWALERT:
+            self._compare(shunt)
         current = round(self._current(shunt))
         power = round(abs(current) * bus * _BUS_STEP_V / 3.2)
         self._flags &= ~_MATHOF
@@ -192,3 +217,8 @@ class VirtualIna228:
         self._registers[_CURRENT] = min(max(current, -_LARGEST - 1), _LARGEST)
         self._registers[_POWER] = min(power, (1 << 24) - 1)
         self._flags |= _CNVRF
+
+
+def _signed(value: int) -> int:
+    """16 bits in two's complement."""
+    return value - 0x10000 if value & 0x8000 else value

@@ -5,8 +5,9 @@ current and the shunt's resistance differ from their typical values by up to 60 
 the seed; noise is white and starts anew with every begin of conversions, so that two captures that do the
 same meet the same noise.
 
-What this does not model: the filter's settling, temperature, common-mode and supply rejection, nonlinearity,
-the supply that the burden takes from the board, and the time that a transfer takes.
+What this does not model: a modulator that is overloaded within a conversion, the filter's settling,
+temperature, common-mode and supply rejection, nonlinearity, the supply that the burden takes from the board,
+and the time that a transfer takes.
 """
 
 from __future__ import annotations
@@ -150,6 +151,8 @@ class Repetition:
     def advanced(self, now: int) -> None:
         """Virtual time has passed."""
         if now >= self._due:
+            # If Ctrl-C breaks `act` off, the board must not be stopped in the past.
+            self._due = now + 1
             self._due = now + max(round(self._act() * self._board.tick_hz), 1)
 
     def stop(self) -> None:

@@ -113,10 +113,12 @@ class VirtualSMBus:
         if self._release is None:
             return
         release_board, self._release = self._release, None
-        with self._board.lock:
-            for device in self._devices.values():
-                device.close()
-        release_board()
+        try:
+            with self._board.lock:
+                for device in self._devices.values():
+                    device.close()
+        finally:
+            release_board()
 
     def _answering(self, address: int) -> Device:
         if self._release is None:

@@ -139,3 +139,34 @@ def test_the_residual_of_the_tie_is_part_of_the_uncertainty_and_of_the_notes(
     notes = " ".join(tied["notes"])
     assert "edges of inference: stamped by GPIO lines" in notes
     assert "tied by 8 edges of 'phase'" in notes
+
+
+def test_a_bench_with_gpio_lines_alone_judges_latency_and_skips_power(tmp_path: Any) -> None:
+    alone = "\n".join(
+        line.strip()
+        for line in SYNCED.splitlines()
+        if "analyzer" not in line and "sync" not in line and "gpi1" not in line and "[markers]" not in line
+    )
+    (tmp_path / "benches").mkdir()
+    (tmp_path / "benches" / "alone.toml").write_text(alone, encoding="utf-8")
+    source = """
+        import pytest
+
+        @pytest.mark.latency_budget(12)
+        def test_latency(dut):
+            dut.infer(100)
+
+        @pytest.mark.power_budget(50)
+        def test_power(dut):
+            dut.infer(100)
+    """
+    session = run_project(tmp_path, source, "-rs", "--bench", "alone")
+    assert session.code == 0, session.said
+    found = measured(session, "test_latency", "latency")
+    assert found["n"] == 100
+    assert found["estimate"]["value"] == pytest.approx(1.75, abs=0.05)
+    assert found["conditions"]["supply"] == "none"
+    assert "GPIO" in found["instrument"]
+    assert session.test("test_latency")["measurements"].keys() == {"latency"}
+    assert session.test("test_power")["outcome"] == "skipped"
+    assert "bench alone lacks power (mean power" in session.said

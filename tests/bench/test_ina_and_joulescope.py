@@ -12,6 +12,7 @@ from virtual_session import run_project
 from pytest_lan_hil.dut.image import load_image
 from pytest_lan_hil.instruments.registry import open_analyzer
 from pytest_lan_hil.measure.quantities import mean_power
+from pytest_lan_hil.model.errors import InstrumentError
 from pytest_lan_hil.model.measurement import Estimate
 from pytest_lan_hil.virtual.board import VirtualBoard, acquire, release
 
@@ -26,13 +27,18 @@ METERS = {
 FRAME_S = 0.032
 
 
-@pytest.fixture(scope="module")
-def listening() -> Iterator[VirtualBoard]:
-    board = acquire(BOARD)
+def boot(board: VirtualBoard) -> None:
+    """The shipped firmware, ready for commands."""
     for segment in load_image(IMAGE).segments:
         board.chip.bus.write_memory(segment.address, segment.data)
     board.chip.reset("power_on")
     board.clock.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def listening() -> Iterator[VirtualBoard]:
+    board = acquire(BOARD)
+    boot(board)
     board.uart0.host_write(b"lnn listen 20000%")
     board.clock.sleep(0.5)
     yield board
@@ -68,6 +74,48 @@ def test_the_stated_uncertainties_say_which_meter_is_the_better(powers: dict[str
     assert errors["ina228"] < errors["ina219"] < errors["ina219 with the usual shunt"]
     assert errors["ina219"] < 0.15 * powers["joulescope"].value
     assert errors["ina219 with the usual shunt"] > powers["joulescope"].value
+
+
+PULSED_BOARD = "nrf52840-pulses"
+HOLDING = (
+    f"joulescope+virtual:{PULSED_BOARD}?supply_v=3.0",
+    f"ina228+virtual:{PULSED_BOARD}?shunt_ohm=10&range_mv=160&averaging=64&conversion_us=280",
+    f"ina219+virtual:{PULSED_BOARD}?shunt_ohm=10&range_mv=80",
+)
+CLIPPING = (
+    f"ina228+virtual:{PULSED_BOARD}?shunt_ohm=20&range_mv=40&averaging=64&conversion_us=280",
+    f"ina219+virtual:{PULSED_BOARD}?shunt_ohm=20&range_mv=40&averaging=16",
+    f"ina219+virtual:{PULSED_BOARD}?shunt_ohm=20&range_mv=40",
+)
+
+
+def test_inferences_are_the_same_to_every_meter_whose_range_holds_them_and_refused_by_any_other() -> None:
+    """5 mA for a millisecond in every 20 are a small mean, which the ranges that they exceed would hold."""
+    board = acquire(PULSED_BOARD)
+    try:
+        boot(board)
+        for command in (b"lnn pace 20%", b"infer 300 0%"):
+            board.uart0.host_write(command)
+            board.clock.sleep(0.5)
+        meters = [open_analyzer(uri, markers={}, supply_v=3.0) for uri in (*HOLDING, *CLIPPING)]
+        for meter in meters:
+            meter.start()
+        board.clock.sleep(3.1)
+        estimates = [mean_power(meter.stop(), stop_s=3.0).estimate for meter in meters[: len(HOLDING)]]
+        for meter in meters[len(HOLDING) :]:
+            with pytest.raises(InstrumentError, match="exceeded"):
+                meter.stop()
+        for meter in meters:
+            meter.close()
+    finally:
+        release(board)
+    joulescope = estimates[0]
+    assert joulescope.value > 0.5
+    # 5 mA take 50 mV of 3 V on 10 ohm, which the board does not get.
+    burden = 0.05 / 3 * joulescope.value
+    for ina in estimates[1:]:
+        error = ina.instrument_error + joulescope.instrument_error
+        assert -error <= joulescope.value - ina.value <= error + burden
 
 
 PROJECT = """

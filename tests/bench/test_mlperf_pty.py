@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,29 +49,32 @@ def rules(report: dict[str, Any]) -> dict[str, str]:
     return {one["rule"]: one["standing"] for one in report["rules"]}
 
 
-def test_a_valid_performance_run_ends_with_0(tmp_path: Path) -> None:
-    """Real time: five windows of ten seconds, asleep but for a moment."""
+def test_a_run_in_real_time_meets_every_rule_but_the_ten_seconds(tmp_path: Path) -> None:
+    """Where the line of ten seconds is drawn is tested with the rules, a run that meets it on the virtual
+    board: real windows of ten seconds would take a minute here."""
     inputs = dataset(tmp_path / "inputs", [3, 1, 4, 1, 5])
     program = console("--real-time", "--microseconds", "50000")
     done = lan_hil(
-        tmp_path, "performance", *program, "--dataset", str(inputs), "--out", "run", "--json", limit_s=100
-    )
-    assert done.returncode == 0, done.stderr
+        tmp_path, "performance", *program, "--dataset", str(inputs), "--out", "run", "--json",
+        "--inferences", "12",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
     report = json.loads(done.stdout)
-    assert report["valid"]
     assert not report["simulated"]
-    assert set(rules(report).values()) == {"met"}
-    assert report["median_throughput"] == pytest.approx(20.0)
+    not_met = [rule for rule, standing in rules(report).items() if standing != "met"]
+    assert not_met == ["at least 10 seconds and 10 iterations in every window"]
+    median = report["median_throughput"]
+    assert (median["value"], median["n"]) == (pytest.approx(20.0), 5)
+    assert median["low"] < 20.0 < median["high"]
     assert [one["input"] for one in report["windows"]] == [f"{index}.bin" for index in range(5)]
     told = [max(range(12), key=one["results"].__getitem__) for one in report["windows"]]
     assert told == [3, 1, 4, 1, 5]
     text = (tmp_path / "run" / "results.txt").read_text()
     official = parse(text, "results.txt")
     assert [one.window for one in official.performance] == [2, 4, 6, 8, 10]
-    assert [one.inferences for one in official.performance] == [210] * 5
-    assert all(one.valid for one in official.performance)
+    assert [one.inferences for one in official.performance] == [12] * 5
     assert "SIMULATED" not in text
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["valid"]
+    assert not json.loads((tmp_path / "run" / "results.json").read_text())["valid"]
 
 
 def test_windows_that_are_too_short_break_the_rule_in_the_runner_s_words(tmp_path: Path) -> None:
@@ -129,10 +133,10 @@ def test_accuracy_of_an_anomaly_score_is_an_auc_over_files_cut_into_windows(tmp_
     inputs.mkdir()
     # Scores are distances from 128: one window of each anomaly is far off, the others are as the normal ones.
     for index in range(4):
-        (inputs / f"normal{index}.bin").write_bytes(bytes([128 + index]) * 40)
-        (inputs / f"anomaly{index}.bin").write_bytes(bytes([128 + index]) * 20 + bytes([228]) * 20)
+        (inputs / f"normal{index}.bin").write_bytes(bytes([128 + index]) * 5120)
+        (inputs / f"anomaly{index}.bin").write_bytes(bytes([128 + index]) * 2560 + bytes([228]) * 2560)
     rows = [
-        f"{kind}{index}.bin,2,{int(kind == 'anomaly')},20,10"
+        f"{kind}{index}.bin,2,{int(kind == 'anomaly')},2560,1280"
         for kind in ("normal", "anomaly")
         for index in range(4)
     ]
@@ -146,6 +150,45 @@ def test_accuracy_of_an_anomaly_score_is_an_auc_over_files_cut_into_windows(tmp_
     assert report["scores"]["AUC"]["low"] < 0.9
     assert report["top_1_percent"] is None
     assert "AUC: 1.00\n" in (tmp_path / "run" / "results.txt").read_text()
+
+
+def test_every_answer_is_written_beside_its_label(tmp_path: Path) -> None:
+    dataset(tmp_path / "inputs", [3, 1])
+    done = lan_hil(tmp_path, "accuracy", *console(), "--dataset", "inputs", "--json", "--out", "run")
+    assert done.returncode == 0, done.stderr
+    answers = json.loads((tmp_path / "run" / "results.json").read_text())["answers"]
+    assert [(one["input"], one["label"], one["inferences"]) for one in answers] == [
+        ("0.bin", 3, 1),
+        ("1.bin", 1, 1),
+    ]
+    assert [max(range(12), key=one["outputs"].__getitem__) for one in answers] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "program", "told", "answered"),
+    [
+        ([3, 3, 3], 12, (), "all 3 inputs are of class 3", 0),
+        ([0, 1, 1], 2, ("--classes", "1"), "Top-1 of keyword spotting needs a result for each class", 1),
+        ([0, 2, 2], 3, ("--classes", "1", "--model", "x"), "0 of the dataset's 3 inputs are anomalies", 1),
+    ],
+)
+def test_a_dataset_that_gives_no_score_is_refused_before_it_is_played(
+    tmp_path: Path, labels: list[int], classes: int, program: tuple[str, ...], told: str, answered: int
+) -> None:
+    dataset(tmp_path / "inputs", labels, classes=classes)
+    done = lan_hil(tmp_path, "accuracy", *console(*program), "--dataset", "inputs", "--out", "run")
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert (tmp_path / "run" / "log.txt").read_text().count('"dut infer 1 0"') == answered
+    assert len(json.loads((tmp_path / "run" / "incomplete.json").read_text())["answers"]) == answered
+
+
+def test_an_input_of_another_size_than_the_model_s_is_refused(tmp_path: Path) -> None:
+    inputs = dataset(tmp_path / "inputs", [3])
+    (inputs / "0.bin").write_bytes(b"\x03")
+    done = lan_hil(tmp_path, "performance", *console(), "--dataset", "inputs")
+    assert done.returncode == 2
+    assert "1 bytes of 0.bin would be loaded for one inference, model kws01 takes 490" in done.stderr
 
 
 def test_a_dataset_of_another_model_is_the_dut_s_protocol_error(tmp_path: Path) -> None:
@@ -166,6 +209,70 @@ def test_a_crash_in_a_window_leaves_what_was_measured_and_ends_with_1(tmp_path: 
     assert "SIGABRT" in left["error"]
     assert [(one["window"], one["inferences"]) for one in left["windows"]] == [(2, 600), (4, 600)]
     assert "m-infer-start-600" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_ctrl_c_in_the_third_window_leaves_what_was_measured(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").touch()
+    command = [
+        sys.executable, "-c", "from pytest_lan_hil.cli import main; main()", "mlperf", "performance",
+        *console("--real-time", "--microseconds", "50000"), "--inferences", "20", "--out", "run",
+    ]  # fmt: skip
+    running = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "LAN_HIL_STATE": str(tmp_path / "state")},
+    )  # fmt: skip
+    assert running.stderr is not None
+    try:
+        for line in running.stderr:
+            if line.startswith("window 3 of 5"):
+                break
+        running.send_signal(signal.SIGINT)
+        rest = running.communicate(timeout=30)[1]
+    finally:
+        running.kill()
+    assert running.returncode == 130
+    assert "interrupted" in rest
+    left = json.loads((tmp_path / "run" / "incomplete.json").read_text())
+    assert left["error"] == "interrupted"
+    assert [one["window"] for one in left["windows"]] == [2, 4]
+    assert "m-infer-start-20" in (tmp_path / "run" / "log.txt").read_text()
+    assert not (tmp_path / "run" / "results.txt").exists()
+
+
+def test_a_run_that_fails_takes_the_results_of_an_earlier_one_out_of_its_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    lan_hil(tmp_path, "performance", *console(), "--out", "run")
+    assert sorted(path.name for path in run.iterdir()) == ["log.txt", "results.json", "results.txt"]
+    lan_hil(tmp_path, "performance", *console("--broken"), "--out", "run")
+    assert sorted(path.name for path in run.iterdir()) == ["incomplete.json", "log.txt"]
+    lan_hil(tmp_path, "performance", *console(), "--out", "run")
+    assert sorted(path.name for path in run.iterdir()) == ["log.txt", "results.json", "results.txt"]
+
+
+def test_a_folder_that_can_t_be_written_is_told_before_the_dut_is_asked_anything(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    asked = tmp_path / "asked"
+    program = f"import sys; open({str(asked)!r}, 'w').write(sys.stdin.read(1))"
+    uri = "exec:" + shlex.join([sys.executable, "-c", program])
+    done = lan_hil(tmp_path, "performance", "--console", uri, "--out", "file/run")
+    assert done.returncode == 2
+    assert "writing file/run" in done.stderr
+    assert not asked.exists()
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
+    done = lan_hil(tmp_path, "performance", "--console", "/dev/nope", "--out", "run")
+    assert done.returncode == 3
+    assert not (tmp_path / "run").exists()
+
+
+def test_results_that_can_t_be_written_after_all_are_said(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "results.txt").mkdir(parents=True)  # as good as a full disk
+    done = lan_hil(tmp_path, "performance", *console(), "--out", "run")
+    assert done.returncode == 2
+    assert "Median throughput is 50.000 inf./sec." in done.stderr
+    assert "Uncertainty of the median throughput" in done.stderr
 
 
 def test_the_log_has_the_runner_s_form_without_the_pieces_of_an_input(tmp_path: Path) -> None:
@@ -196,6 +303,8 @@ def test_the_log_has_the_runner_s_form_without_the_pieces_of_an_input(tmp_path: 
         (["energy", *console()], 2, "nothing measures power"),
         (["performance", "--board", "nrf52840", "--analyzer", "joulescope:"], 2, "--analyzer goes with"),
         (["energy", *console(), "--analyzer", "joulescope:", "--marker", "gpi0"], 2, "does not wire"),
+        (["energy", *console(), "--analyzer", "joulescope:"], 2, "no --marker names 'timestamp' or 'phase'"),
+        (["performance", "--console", "exec:"], 2, "names no program"),
         (["performance", "--console", "exec:./nope"], 3, "No such file"),
         (["performance", "--console", "/dev/nope"], 3, "can't open console"),
         (["performance", *console("--pin")], 1, "without m-lap-us"),

@@ -38,17 +38,21 @@ class Run:
     errors: str
 
 
-def mlperf(folder: Path, *arguments: str) -> Run:
+def command(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     (folder / "pytest.ini").touch()
-    command = [sys.executable, "-c", "from pytest_lan_hil.cli import main; main()", "mlperf", *arguments]
     state = {
         "LAN_HIL_STATE": str(folder / "state"),
         "LAN_HIL_VIRTUAL_STATE": str(folder / "state" / "virtual"),
     }
-    done = subprocess.run(
-        [*command, "--out", "run", "--json"], cwd=folder, capture_output=True, text=True, timeout=LIMIT_S,
-        check=False, env={**os.environ, **state},
+    return subprocess.run(
+        [sys.executable, "-c", "from pytest_lan_hil.cli import main; main()", "mlperf", *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False,
+        env={**os.environ, **state, **more},
     )  # fmt: skip
+
+
+def mlperf(folder: Path, *arguments: str) -> Run:
+    done = command(folder, *arguments, "--out", "run", "--json")
     assert done.returncode in (0, 1), done.stderr
     files = {path.name: path.read_text() for path in (folder / "run").iterdir()}
     return Run(
@@ -125,6 +129,12 @@ def test_energy_stands_beside_its_uncertainty(energy: Run) -> None:
         assert window["marker"] == "phase"
         assert window["contributions"]
     assert any(line.startswith("Uncertainty of the median energy cost") for line in energy.official.remarks)
+    for median in (energy.report["median_energy_uj"], energy.report["median_throughput"]):
+        assert (median["n"], median["confidence"]) == (5, 0.9375)
+        assert median["low"] < median["value"] < median["high"]
+    assert energy.report["median_energy_uj"]["value"] == pytest.approx(
+        energy.official.median_energy_uj, abs=1e-3
+    )
 
 
 def test_performance_and_energy_mode_agree_on_the_speed(performance: Run, energy: Run) -> None:
@@ -176,3 +186,35 @@ def test_the_pace_that_the_firmware_had_is_given_back(performance: Run) -> None:
     log = performance.files["log.txt"]
     first, last = log.index('"dut lnn pace 0"'), log.index('"dut lnn pace 32"')
     assert first < log.index('"dut infer') < log.rindex('"dut infer') < last
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("analyzer_vanish@0.5", "stopped after 0.450 s, before it was told to"),
+        ("drop@0.5:0.05", "of the samples (limit 1%) were lost"),
+        ("drop@0.5:0.002", "samples in 1 of 1 phase windows were lost"),
+    ],
+)
+def test_a_broken_analyzer_is_not_the_dut_s_fault(tmp_path: Path, fault: str, told: str) -> None:
+    arguments = ("energy", *BOARD, "--seconds", "0.5", "--windows", "1", "--out", "run")
+    done = command(tmp_path, *arguments, LAN_HIL_VIRTUAL_FAULTS=fault)
+    assert done.returncode == 3
+    assert told in done.stderr
+    assert "hang" not in done.stderr
+    assert "firmware" not in done.stderr.partition("window 1 of 1")[2]
+    assert told in json.loads((tmp_path / "run" / "incomplete.json").read_text())["error"]
+
+
+def test_a_power_meter_without_marker_lines_is_refused_before_the_dut_is_asked_anything(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "benches").mkdir()
+    (tmp_path / "benches" / "meter.toml").write_text(
+        'probe = "virtual:{virtual}"\nconsole = "virtual://{virtual}/uart0"\n'
+        'analyzer = "ina219+virtual:{virtual}?shunt_ohm=10&range_mv=80&supply_v={supply_v}"\n'
+    )
+    done = command(tmp_path, "energy", "--board", "nrf52840", "--bench", "meter")
+    assert done.returncode == 3
+    assert "no marker line shows from when to when; recorded are none" in done.stderr
+    assert "profile" not in done.stderr  # nobody has asked the DUT anything

@@ -59,6 +59,8 @@ def test_a_replay_of_a_file_that_is_not_there_blocks_nothing_silently(tmp_path: 
     session = run_project(tmp_path, SOURCE, "--bench", "replay:absent.jls")
     assert session.code != pytest.ExitCode.OK
     assert "absent.jls" in session.said
+    assert session.record["outcome"] == "blocked"
+    assert not (tmp_path / ".hil" / "spool").exists()
     assert "Traceback" not in session.said
 
 

@@ -75,13 +75,14 @@ def read_header(path: Path) -> Header:
     Raises:
         InputError: The file is empty, has no header, no numbers, or is not text.
     """
-    before = ""
+    first_line, before = "", ""
     try:
         with path.open(encoding="utf-8-sig") as stream:
             for number, line in enumerate(itertools.islice(stream, _MOST_HEADER_LINES)):
                 first = line.split(",")[0].strip()
                 if not _is_number(first):
                     before = line if line.strip() else before
+                    first_line = first_line or before
                     continue
                 if not before:
                     raise InputError(
@@ -95,11 +96,11 @@ def read_header(path: Path) -> Header:
                 return Header(tuple(map(_column, names)), number, digits)
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text: {error}", fix="give a CSV file") from error
-    if not before:
+    if not first_line:
         raise InputError(f"{path} is empty", fix="export or record it again")
     raise InputError(
-        f"{path} holds no numbers below its first line: {before.strip()[:200]}",
-        fix="export or record it again",
+        f"{path} holds no numbers below its first line: {first_line.strip()[:200]}",
+        fix="export or record it again, with commas between the columns",
     )
 
 

@@ -81,7 +81,7 @@ def read_joulescope_csv(
         current_a,
         voltage_v,
         who.identity,
-        who.accuracy,
+        samples.timed(who.accuracy),
         markers={
             name: MarkerLine(np.packbits(level, bitorder="little"), count, samples.sample_rate_hz)
             for name, level in samples.levels.items()

@@ -23,7 +23,7 @@ def require_inputs(path: Path, known: Iterable[str], markers: Mapping[str, str])
             shown = repr(place) if name == place else f"{place!r} for marker {name!r}"
             raise InputError(
                 f"{path} has no marker line {shown}: it has {', '.join(has) or 'none'}",
-                fix=f"name one of these: --marker {has[0]}"
+                fix=f"name one of these: --marker {has[0]}, or in a bench replay:FILE?{name}={has[0]}"
                 if has
                 else "choose a file that recorded the marker line",
             )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.instruments.files.limits import recorder, require_supply
+from pytest_lan_hil.instruments.files.limits import recorder, require_rate
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import InputError
 
@@ -21,34 +21,24 @@ _HEADER = 5
 _FIX = "the file is damaged or cut short: fetch it again, or record again"
 
 
-def read_mlperf(path: Path, *, supply_v: float | None, instrument: str | None) -> Capture:
+def read_mlperf(path: Path, *, instrument: str | None) -> Capture:
     """Read an energy trace as a capture of power alone.
 
-    With the instrument named, its offsets of current and voltage count, and these need the supply voltage:
-    then the capture has current (power by voltage) and that one voltage instead.
-
     Raises:
-        InputError: Not such a trace, damaged, or the supply voltage is needed and not given.
+        InputError: Not such a trace, or damaged.
     """
-    data = path.read_bytes()
-    rate_hz, energy_uj = _decode(path, data)
+    rate_hz, energy_uj = _decode(path, path.read_bytes())
     who = recorder(instrument, otherwise="MLPerf Tiny energy runner's instrument")
-    power_w = energy_uj.astype(np.float64) * (rate_hz * 1e-6)
-    notes = who.notes
-    if supply_v is None and instrument is None:
-        nothing = np.empty(0, np.float32)
-        return Capture(
-            rate_hz, nothing, nothing, who.identity, who.accuracy, supply="none", power_w=power_w, notes=notes
-        )
-    volts = require_supply(supply_v, f"{path.name} with the error limits of {instrument}: the trace")
+    nothing = np.empty(0, np.float32)
     return Capture(
         rate_hz,
-        (power_w / volts).astype(np.float32),
-        np.broadcast_to(np.float32(volts), power_w.shape),
+        nothing,
+        nothing,
         who.identity,
         who.accuracy,
-        supply="assumed",
-        notes=(*notes, f"the trace holds power; its current is that power by the {volts:g} V given"),
+        supply="none",
+        power_w=energy_uj.astype(np.float64) * (rate_hz * 1e-6),
+        notes=who.notes,
     )
 
 
@@ -64,9 +54,7 @@ def _decode(path: Path, data: bytes) -> tuple[float, NDArray[np.float32]]:
             f"{path}: {len(data)} bytes are not a whole energy trace: expected 5, and 4 for each sample",
             fix=_FIX,
         )
-    rate_hz = float(np.frombuffer(data, "<f4", 1, offset=1)[0])
-    if not (np.isfinite(rate_hz) and rate_hz > 0):
-        raise InputError(f"{path}: its sample rate is {rate_hz:g} Hz", fix=_FIX)
+    rate_hz = require_rate(float(np.frombuffer(data, "<f4", 1, offset=1)[0]), f"{path}: its sample rate")
     energy_uj = np.frombuffer(data, "<f4", offset=_HEADER)
     bad = np.flatnonzero(~np.isfinite(energy_uj))
     if bad.size:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -27,23 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.instruments.files.limits import recorder, require_supply
+from pytest_lan_hil.instruments.files.limits import recorder, require_supply, with_limits_of
 from pytest_lan_hil.instruments.files.lines import wired
-from pytest_lan_hil.model.capture import (
-    Accuracy,
-    Capture,
-    CurrentRange,
-    EdgeLine,
-    Gap,
-    InstrumentIdentity,
-    MarkerLine,
-    RangeRuns,
-    TimeMap,
-)
+from pytest_lan_hil.instruments.files.npz_arrays import LAYOUT, Arrays, EdgeMeta, Meta
+from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, Gap, MarkerLine, RangeRuns
 from pytest_lan_hil.model.errors import InputError
 
 MAGIC = b"PK\x03\x04"
-_LAYOUT = "see the layout in docs/how-to/analyze-a-trace.md"
 
 
 def write_npz(capture: Capture, path: Path) -> Path:
@@ -102,86 +91,96 @@ def read_npz(
     Args:
         path: The file.
         markers: Marker line name to the name of the line in the file; None for all lines, as they are called.
-        supply_v: For a file with current and no voltage.
+        supply_v: For a file with current and neither voltage nor power.
         instrument: Whose error limits hold, where the file does not say or says wrong.
 
     Raises:
-        InputError: Not such a file, or damaged.
+        InputError: Not such a file, or damaged; names the array that is.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-        meta = json.loads(str(found.pop("meta", "{}")))
-        capture = _capture(path, found, meta, supply_v, instrument)
-        lines = {
-            name.partition(".")[2]: _line(found, meta, name, capture)
-            for name in found
-            if name.startswith(("bits.", "edges."))
-        }
-    except (zipfile.BadZipFile, EOFError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path} is not a capture of ours: {error}", fix=_LAYOUT) from error
+    arrays = Arrays.of(path)
+    meta = arrays.meta()
+    capture = _capture(arrays, meta, supply_v, instrument)
+    lines = {
+        name.partition(".")[2]: _line(arrays, meta, name, capture)
+        for name in arrays.found
+        if name.startswith(("bits.", "edges."))
+    }
     return dataclasses.replace(capture, markers=wired(path, lines, markers))
 
 
-def _capture(
-    path: Path, found: Mapping[str, Any], meta: Mapping[str, Any], supply_v: float | None, named: str | None
-) -> Capture:
-    rate_hz = float(found["sample_rate_hz"]) if "sample_rate_hz" in found else np.nan
-    if not (np.isfinite(rate_hz) and rate_hz > 0):
-        raise InputError(f"{path}: its sample_rate_hz is {rate_hz:g}, expected a rate in Hz", fix=_LAYOUT)
-    power_w = found.get("power_w")
-    current_a = np.asarray(found.get("current_a", ()), np.float32)
-    voltage_v = np.asarray(found.get("voltage_v", ()), np.float32)
-    supply = meta.get("supply", "measured")
-    if len(current_a) and "voltage_v" not in found:
-        voltage_v = np.asarray(require_supply(supply_v, str(path)), np.float32)
+def _capture(arrays: Arrays, meta: Meta, supply_v: float | None, named: str | None) -> Capture:
+    rate_hz = arrays.rate("sample_rate_hz")
+    power_w = arrays.samples("power_w") if "power_w" in arrays.found else None
+    current_a = arrays.samples("current_a", np.float32)
+    voltage_v = arrays.samples("voltage_v", np.float32, dimensions=(0, 1))
+    if len(current_a) and "voltage_v" not in arrays.found:
+        voltage_v = np.asarray(require_supply(supply_v, str(arrays.path)), np.float32)
+    supply = meta.supply or ("measured" if len(current_a) else "none")
     if voltage_v.ndim == 0:
+        if not len(current_a):
+            arrays.refuse("voltage_v", "none beside power alone: give the supply voltage when it is read")
         voltage_v, supply = np.broadcast_to(voltage_v, current_a.shape), "assumed"
     count = len(current_a) if power_w is None else len(power_w)
     if not count or len(voltage_v) != len(current_a) or len(current_a) not in (0, count):
         raise InputError(
-            f"{path} holds {len(current_a)} samples of current, {len(voltage_v)} of voltage and"
+            f"{arrays.path} holds {len(current_a)} samples of current, {len(voltage_v)} of voltage and"
             f" {0 if power_w is None else len(power_w)} of power",
-            fix="give as many of each, and at least one: " + _LAYOUT,
+            fix="give as many of each, and at least one: " + LAYOUT,
         )
-    gaps = tuple(Gap(int(start), int(stop)) for start, stop in found.get("gaps", ()))
+    gaps = _gaps(arrays, count)
+    for name, samples in (("current_a", current_a), ("voltage_v", voltage_v), ("power_w", power_w)):
+        if samples is not None:
+            _require_finite(arrays.path, name, samples, gaps, rate_hz)
+    who = recorder(named, otherwise="unnamed instrument")
+    own = meta.accuracy
+    accuracy = own or who.accuracy
+    capture = Capture(
+        rate_hz,
+        current_a,
+        voltage_v,
+        meta.instrument or who.identity,
+        accuracy,
+        gaps=gaps,
+        supply=supply,
+        complete=meta.complete,
+        power_w=power_w,
+        ranges=_ranges(arrays, accuracy),
+        time_map=meta.time_map,
+        start_s=meta.start_s,
+        start_error_s=meta.start_error_s,
+        notes=meta.notes if own else (*meta.notes, *who.notes),
+    )
+    return capture if own is None or named is None else with_limits_of(capture, named)
+
+
+def _gaps(arrays: Arrays, count: int) -> tuple[Gap, ...]:
+    borders = arrays.whole_numbers("gaps", dimensions=2).reshape(-1)
+    if len(borders) % 2 or (len(borders) and arrays.found["gaps"].shape[1] != 2):
+        arrays.refuse("gaps", "shape (k, 2)")
+    gaps = tuple(Gap(start, stop) for start, stop in borders.reshape(-1, 2).tolist())
     if any(not 0 <= a.start < a.stop <= count for a in gaps) or any(
         a.stop > b.start for a, b in pairwise(gaps)
     ):
         raise InputError(
-            f"{path}: its gaps don't rise, overlap or lie outside its {count} samples", fix=_LAYOUT
+            f"{arrays.path}: its gaps don't rise, overlap or lie outside its {count} samples", fix=LAYOUT
         )
-    signals = {"current_a": current_a, "voltage_v": voltage_v, "power_w": power_w}
-    for name, samples in signals.items():
-        if samples is not None:
-            _require_finite(path, name, samples, gaps, rate_hz)
-    who = recorder(named, otherwise="unnamed instrument")
-    identity, accuracy, notes = who.identity, who.accuracy, who.notes
-    if named is None and "accuracy" in meta:
-        accuracy, notes = _accuracy(meta["accuracy"]), ()
-    if named is None and "instrument" in meta:
-        identity = InstrumentIdentity(
-            **{**meta["instrument"], "notes": tuple(meta["instrument"].get("notes", ()))}
+    return gaps
+
+
+def _ranges(arrays: Arrays, accuracy: Accuracy) -> RangeRuns | None:
+    starts, indices = (arrays.whole_numbers(name) for name in ("range_starts", "range_indices"))
+    most = len(accuracy.current_ranges)
+    if len(starts) != len(indices) or (indices < 0).any() or (most and (indices > most).any()):
+        raise InputError(
+            f"{arrays.path} has {len(starts)} range_starts and {len(indices)} range_indices, expected as many"
+            f" of both and indices from 0{f' to {most}' if most else ''}",
+            fix=LAYOUT,
         )
-    ranges = None
-    if "range_starts" in found:
-        ranges = RangeRuns(found["range_starts"].astype(np.int64), found["range_indices"].astype(np.int64))
-    return Capture(
-        rate_hz,
-        current_a,
-        voltage_v,
-        identity,
-        accuracy,
-        gaps=gaps,
-        supply=supply,
-        complete=meta.get("complete", True),
-        power_w=power_w,
-        ranges=ranges,
-        time_map=TimeMap(**meta["time_map"]) if meta.get("time_map") else None,
-        start_s=meta.get("start_s"),
-        start_error_s=meta.get("start_error_s", 0.0),
-        notes=(*meta.get("notes", ()), *notes),
-    )
+    if not len(starts):
+        return None
+    if starts[0] != 0 or (np.diff(starts) <= 0).any():
+        raise InputError(f"{arrays.path}: its range_starts don't rise from 0", fix=LAYOUT)
+    return RangeRuns(starts, indices)
 
 
 def _require_finite(
@@ -200,23 +199,17 @@ def _require_finite(
         )
 
 
-def _line(
-    found: Mapping[str, Any], meta: Mapping[str, Any], key: str, capture: Capture
-) -> MarkerLine | EdgeLine:
+def _line(arrays: Arrays, meta: Meta, key: str, capture: Capture) -> MarkerLine | EdgeLine:
     kind, _, name = key.partition(".")
     if kind == "edges":
-        told: dict[str, Any] = {"high_at_start": False, "duration_s": capture.duration_s, "resolution_s": 0.0}
-        told.update(meta.get("edges", {}).get(name, {}))
-        lost = tuple((float(start), float(stop)) for start, stop in told.pop("lost", ()))
-        return EdgeLine(np.asarray(found[key], np.float64), lost=lost, **told)
-    count = int(found.get(f"count.{name}", capture.count))
-    rate_hz = float(found.get(f"rate.{name}", capture.sample_rate_hz))
-    bits = found[key]
-    if bits.dtype != np.uint8 or len(bits) < (count + 7) // 8:
-        raise ValueError(f"{key} holds {len(bits)} of {bits.dtype}, expected {(count + 7) // 8} of uint8")
+        times_s = arrays.samples(key)
+        if not np.isfinite(times_s).all() or (np.diff(times_s) < 0).any():
+            raise InputError(f"{arrays.path}: the times of {key} do not rise, or are not numbers", fix=LAYOUT)
+        told = meta.edges.get(name, EdgeMeta())
+        return told.line(times_s, capture)
+    rate_hz = arrays.rate(f"rate.{name}") if f"rate.{name}" in arrays.found else capture.sample_rate_hz
+    count = arrays.count(f"count.{name}") if f"count.{name}" in arrays.found else capture.count
+    bits = arrays.found[key]
+    if bits.ndim != 1 or bits.dtype != np.uint8 or len(bits) < (count + 7) // 8:
+        arrays.refuse(key, f"shape ({(count + 7) // 8},) of uint8 for {count} samples")
     return MarkerLine(bits, count, rate_hz)
-
-
-def _accuracy(told: Mapping[str, Any]) -> Accuracy:
-    ranges = tuple(CurrentRange(**one) for one in told.get("current_ranges", ()))
-    return Accuracy(**{**told, "current_ranges": ranges})

@@ -72,7 +72,7 @@ def read_ppk2_csv(
         current_a,
         np.broadcast_to(np.float32(volts), current_a.shape),
         who.identity,
-        who.accuracy,
+        samples.timed(who.accuracy),
         markers={
             name: MarkerLine(np.packbits(level, bitorder="little"), len(level), samples.sample_rate_hz)
             for name, level in samples.levels.items()

@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_lan_hil.instruments.files.header import read_header
 from pytest_lan_hil.instruments.files.joulescope_csv import read_joulescope_csv
-from pytest_lan_hil.instruments.files.limits import recorder
+from pytest_lan_hil.instruments.files.limits import at_supply, require_supply, with_limits_of
 from pytest_lan_hil.instruments.files.lines import require_inputs
 from pytest_lan_hil.instruments.files.mlperf import MAGIC as MLPERF_MAGIC
 from pytest_lan_hil.instruments.files.mlperf import read_mlperf
@@ -19,14 +19,18 @@ from pytest_lan_hil.instruments.files.npz import MAGIC as NPZ_MAGIC
 from pytest_lan_hil.instruments.files.npz import read_npz
 from pytest_lan_hil.instruments.files.ppk2_csv import is_ppk2, read_ppk2_csv
 from pytest_lan_hil.instruments.files.stamps import Stamps, lost_stamp, read_stamps, require_inside
+from pytest_lan_hil.instruments.files.table import first_time_s
 from pytest_lan_hil.model.capture import Capture, EdgeLine
 from pytest_lan_hil.model.errors import InputError
 
 #: The marker line that the time stamps beside a trace make: high while the runner's inferences run.
 STAMPED_LINE = "phase"
+# Of a sample: times are sums and differences, which round.
+_SAME_PLACE = 1e-6
 _JLS_MAGICS = (b"jlsfmt", b"\xd3tagfmt")  # version 2; version 1
 _JLS_INPUT = re.compile(r"gpi\d+|trigger")
 _HEAD = 4096
+_STAMPS_FIX = "give time stamps: --timestamps FILE.json, or in a bench replay:FILE?timestamps=FILE.json"
 _FORMATS = "known are .jls, .npz, Joulescope and Power Profiler CSV, and MLPerf Tiny's trace1-energy.bin"
 
 
@@ -38,8 +42,9 @@ class Trace:
         path: The file.
         format: "mlperf", "jls", "joulescope csv", "ppk2 csv" or "npz".
         capture: The record.
-        stamps: The time stamps that were given or found with it.
+        stamps: The time stamps that were given or found with it, on the capture's clock.
         stamps_path: Their file.
+        origin_s: What the file's own clock shows at the capture's time 0: the first time of a table.
     """
 
     path: Path
@@ -47,6 +52,7 @@ class Trace:
     capture: Capture
     stamps: Stamps | None = None
     stamps_path: Path | None = None
+    origin_s: float = 0.0
 
     @property
     def resolution_s(self) -> float:
@@ -61,6 +67,7 @@ def read_trace(
     timestamps: Path | None = None,
     markers: Mapping[str, str] | None = None,
     supply_v: float | None = None,
+    board_v: float | None = None,
     instrument: str | None = None,
 ) -> Trace:
     """Read a recorded capture.
@@ -68,21 +75,28 @@ def read_trace(
     Args:
         path: The file.
         timestamps: JSON list of seconds. Without it, `trace1-timestamps.json` beside `trace1-energy.bin` is
-            used where it exists.
+            used where it exists. They count on the file's own clock: that of its column of times, else from
+            its first sample.
         markers: Marker line name to the input or column that recorded it; None for all that the file has.
         supply_v: The supply voltage, for files that hold none.
+        board_v: The supply voltage of the board that a replay is for: used where the file holds none and
+            `supply_v` is not given.
         instrument: Whose error limits hold, for files that don't say who recorded them.
 
     Raises:
         InputError: Not there, not a known format, damaged, or lacking what was asked for.
     """
-    kind, capture = _read(path, markers, supply_v, instrument)
+    kind, capture = _read(path, markers, board_v if supply_v is None else supply_v, instrument)
+    capture = _supplied(path, capture, supply_v, board_v, instrument)
     beside = _stamps_beside(path) if timestamps is None and kind == "mlperf" else timestamps
+    origin_s = first_time_s(path) if kind.endswith(" csv") else 0.0
     if beside is None:
-        return Trace(path, kind, capture)
+        return Trace(path, kind, capture, origin_s=origin_s)
     stamps = read_stamps(beside)
-    require_inside(stamps, capture.duration_s, beside)
-    return Trace(path, kind, capture, stamps, beside)
+    slack_s = _SAME_PLACE / capture.sample_rate_hz
+    require_inside(stamps, origin_s - slack_s, origin_s + capture.duration_s + slack_s, beside)
+    stamps = replace(stamps, times_s=stamps.times_s - origin_s)
+    return Trace(path, kind, capture, stamps, beside, origin_s)
 
 
 def read_capture(
@@ -91,6 +105,7 @@ def read_capture(
     timestamps: Path | None = None,
     markers: Mapping[str, str] | None = None,
     supply_v: float | None = None,
+    board_v: float | None = None,
     instrument: str | None = None,
 ) -> Capture:
     """The capture alone; time stamps become its marker line `phase`. Arguments as for `read_trace`.
@@ -98,7 +113,14 @@ def read_capture(
     Raises:
         InputError: Also where a time stamp is missing: the line would be high in the pauses.
     """
-    trace = read_trace(path, timestamps=timestamps, markers=markers, supply_v=supply_v, instrument=instrument)
+    trace = read_trace(
+        path,
+        timestamps=timestamps,
+        markers=markers,
+        supply_v=supply_v,
+        board_v=board_v,
+        instrument=instrument,
+    )
     if trace.stamps is None:
         return trace.capture
     line = stamped_line(trace)
@@ -112,7 +134,7 @@ def stamped_line(trace: Trace) -> EdgeLine:
         InputError: The trace has no time stamps, or one of them is missing.
     """
     if trace.stamps is None:
-        raise InputError(f"{trace.path} has no time stamps", fix="give them: timestamps=FILE.json")
+        raise InputError(f"{trace.path} has no time stamps", fix=_STAMPS_FIX)
     if not len(trace.stamps.times_s) % 2:
         raise InputError(
             missing_stamp_note(trace.stamps), fix="correct the file of time stamps, or record again"
@@ -144,16 +166,12 @@ def _read(
     path: Path, markers: Mapping[str, str] | None, supply_v: float | None, instrument: str | None
 ) -> tuple[str, Capture]:
     head = _head(path)
-    if supply_v is not None and not 0 < supply_v < 1000:
-        raise InputError(
-            f"a supply of {supply_v:g} V can't be meant",
-            fix="give the board's supply voltage: --supply-v 3.0",
-        )
+    if supply_v is not None:
+        require_supply(supply_v, str(path))
     if head[0] == MLPERF_MAGIC or path.suffix == ".bin":
-        capture = read_mlperf(path, supply_v=supply_v, instrument=instrument)
-        return "mlperf", _without_lines(path, capture, markers)
+        return "mlperf", _without_lines(path, read_mlperf(path, instrument=instrument), markers)
     if head.startswith(_JLS_MAGICS) or path.suffix == ".jls":
-        return "jls", _jls(path, markers, instrument)
+        return "jls", _jls(path, markers, supply_v, instrument)
     if head.startswith(NPZ_MAGIC):
         return "npz", read_npz(path, markers=markers, supply_v=supply_v, instrument=instrument)
     if path.suffix == ".npz":
@@ -166,6 +184,32 @@ def _read(
     read = read_ppk2_csv if is_ppk2(header) else read_joulescope_csv
     kind = "ppk2 csv" if is_ppk2(header) else "joulescope csv"
     return kind, read(path, header, markers=markers, supply_v=supply_v, instrument=instrument)
+
+
+def _supplied(
+    path: Path, capture: Capture, supply_v: float | None, board_v: float | None, instrument: str | None
+) -> Capture:
+    """Power alone gets its factors where a voltage is given, or error limits need one; a file's own stays."""
+    volts = board_v if supply_v is None else supply_v
+    if not len(capture.current_a):
+        if volts is not None and (supply_v is not None or capture.accuracy.known):
+            capture = at_supply(capture, volts)
+        elif instrument is not None:
+            # An offset of the current is a power only with a voltage.
+            require_supply(None, f"{path}, a record of power alone with error limits of {instrument},")
+    if not len(capture.voltage_v) or volts is None:
+        return capture
+    assumed = capture.supply == "assumed" and capture.voltage_v[0] == np.float32(volts)
+    if assumed and supply_v is None:
+        note = f"no voltage was recorded: the supply of {volts:g} V is that of the board file"
+        return replace(capture, notes=(*capture.notes, note))
+    if not assumed and supply_v is not None:
+        raise InputError(
+            f"{path} holds the voltage itself, {np.nanmean(capture.voltage_v):.4g} V on average: a supply of"
+            f" {supply_v:g} V would not be used",
+            fix="leave the supply voltage out",
+        )
+    return capture
 
 
 def _head(path: Path) -> bytes:
@@ -181,7 +225,9 @@ def _head(path: Path) -> bytes:
     return head
 
 
-def _jls(path: Path, markers: Mapping[str, str] | None, instrument: str | None) -> Capture:
+def _jls(
+    path: Path, markers: Mapping[str, str] | None, supply_v: float | None, instrument: str | None
+) -> Capture:
     from pytest_lan_hil.instruments.jls import jls_signals, read_jls  # needs pyjls
 
     # A file of ours knows its marker lines by name; one of the Joulescope UI by their inputs.
@@ -191,17 +237,15 @@ def _jls(path: Path, markers: Mapping[str, str] | None, instrument: str | None) 
         markers = {one.marker or one.name: one.name for one in lines}
     require_inputs(path, by_name, markers)
     places = {name: by_name[place] for name, place in markers.items()}
-    capture = read_jls(path, markers=places)
-    if instrument is None:
-        return capture
-    return replace(capture, accuracy=recorder(instrument).accuracy)
+    capture = read_jls(path, markers=places, supply_v=supply_v)
+    return capture if instrument is None else with_limits_of(capture, instrument)
 
 
 def _without_lines(path: Path, capture: Capture, markers: Mapping[str, str] | None) -> Capture:
     if markers:
         raise InputError(
             f"{path} has no marker lines: an MLPerf Tiny trace has time stamps beside it",
-            fix="give them instead of a marker: --timestamps trace1-timestamps.json",
+            fix=_STAMPS_FIX,
         )
     return capture
 

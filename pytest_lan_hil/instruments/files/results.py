@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pytest_lan_hil.model.errors import InputError
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
 _HEAD = re.compile(rf"Energy data for window ([0-9]+) at time {_NUMBER} for {_NUMBER} sec")
 _ENERGY = re.compile(rf"^[^:]*:\s+Energy\s*: *{_NUMBER} uJ\s*$")
+_MOST_DIGITS = 9
 _POWER = re.compile(rf"^[^:]*:\s+Power\s*: *{_NUMBER} uW\s*$")
 
 
@@ -62,9 +64,13 @@ def read_results(path: Path) -> tuple[ReportedWindow, ...]:
                 f"results {path}, line {at + 1}: window {head[1]} is not followed by its energy and power",
                 fix="give the runner's results.txt as it wrote it",
             )
-        found.append(
-            ReportedWindow(int(head[1]), float(head[2]), float(head[3]), float(energy[1]), float(power[1]))
-        )
+        figures = [float(one) for one in (head[2], head[3], energy[1], power[1])]
+        if len(head[1]) > _MOST_DIGITS or not all(map(math.isfinite, figures)):
+            raise InputError(
+                f"results {path}, line {at + 1}: a figure of this window is too large to be meant",
+                fix="give the runner's results.txt as it wrote it",
+            )
+        found.append(ReportedWindow(int(head[1]), *figures))
     if not found:
         raise InputError(
             f'results {path} hold no line "Energy data for window ..."',

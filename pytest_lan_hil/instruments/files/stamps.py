@@ -65,7 +65,7 @@ def read_stamps(path: Path) -> Stamps:
         raise InputError(
             f"reading time stamps {path}: {error.strerror or error}", fix="check the path"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"time stamps {path} are not JSON: {error}", fix="give a list: [0.015, 2.69]"
         ) from error
@@ -97,17 +97,24 @@ def read_stamps(path: Path) -> Stamps:
     return Stamps(times, 10.0 ** min(_exponent(one) for one in found))
 
 
-def require_inside(stamps: Stamps, duration_s: float, path: Path) -> None:
+def require_inside(stamps: Stamps, start_s: float, stop_s: float, path: Path) -> None:
     """Make sure that the record reaches as far as the time stamps.
+
+    Args:
+        stamps: The time stamps.
+        start_s: When the record begins, on their clock.
+        stop_s: When it ends.
+        path: Their file.
 
     Raises:
         InputError: Names the first stamp that lies outside.
     """
-    late = np.flatnonzero(stamps.times_s > duration_s)
-    if late.size:
+    outside = np.flatnonzero((stamps.times_s < start_s) | (stamps.times_s > stop_s))
+    if outside.size:
+        k, at_s = outside[0], stamps.times_s[outside[0]]
+        border = f"begins at {start_s:g}" if at_s < start_s else f"ends at {stop_s:g}"
         raise InputError(
-            f"time stamps {path}: stamp {late[0]} ({stamps.times_s[late[0]]:g} s) lies outside the record,"
-            f" which ends at {duration_s:g} s",
+            f"time stamps {path}: stamp {k} ({at_s:g} s) lies outside the record, which {border} s",
             fix="give the time stamps that belong to this record, or fetch the whole record",
         )
 
@@ -156,8 +163,9 @@ def _guesses(times_s: NDArray[np.float64]) -> list[tuple[float, LostStamp]]:
 
 
 def _exponent(number: Decimal) -> int:
+    """Of the last digit, 0 for a whole number however it is written."""
     exponent = number.as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
+    return min(exponent, 0) if isinstance(exponent, int) else 0
 
 
 def _kind(value: object) -> str:

@@ -7,20 +7,26 @@ with the file is one float32 per sample and signal, and one byte per sample and 
 from __future__ import annotations
 
 import itertools
+import math
+import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lan_hil.instruments.files.header import Header
+from pytest_lan_hil.instruments.files.header import Header, read_header
+from pytest_lan_hil.model.capture import Accuracy
 from pytest_lan_hil.model.errors import InputError
 
 _ROWS = 1 << 18
 _ROW_OF = re.compile(r"at row (\d+)")
+_TAIL = 1 << 14
+# A rate of more digits than this is as it is.
+_ROUND_DIGITS = 9
 
 
 def read_rows(path: Path, header: Header, columns: Sequence[int]) -> Iterator[NDArray[np.float64]]:
@@ -56,15 +62,38 @@ class Samples:
 
     Attributes:
         sample_rate_hz: Of the grid.
+        rate_error: Relative 95 % half-width of it: the times are rounded.
         signals: Name to shape (n,), float32; NaN where samples are missing.
         levels: Name to shape (n,), uint8, 0 or 1; a missing sample has the level before it.
         gaps: First sample missing and first one after, of each run that is missing in any signal.
     """
 
     sample_rate_hz: float
+    rate_error: float
     signals: Mapping[str, NDArray[np.float32]]
     levels: Mapping[str, NDArray[np.uint8]]
     gaps: tuple[tuple[int, int], ...]
+
+    def timed(self, accuracy: Accuracy) -> Accuracy:
+        """The error limits of who recorded the table, with what its rounded times leave open."""
+        return replace(
+            accuracy,
+            timebase=math.hypot(accuracy.timebase, self.rate_error),
+            source=f"{accuracy.source}; sample rate told by rounded times",
+        )
+
+
+def first_time_s(path: Path) -> float:
+    """The time of a table's first row, seconds: where its own clock is when the record begins.
+
+    Raises:
+        InputError: It can't be read, or is no number.
+    """
+    header = read_header(path)
+    named = (header.place(name) for name in ("time", "timestamp"))
+    place = next(one for one in named if one is not None)
+    rows = next(read_rows(path, header, [place]))
+    return float(rows[0, 0]) * header.factor(place, "s")
 
 
 def on_grid(
@@ -85,8 +114,10 @@ def on_grid(
         levels: Marker line to its column and the decimal digit (from the right, 0) that is its level.
 
     Raises:
-        InputError: Times that don't rise or aren't even, an infinite sample, a level besides 0 and 1.
+        InputError: Times that don't rise or aren't even, an infinite sample, a level besides 0 and 1, a last
+            line that may be cut short.
     """
+    _require_whole(path, header)
     used = sorted(
         {time[0], *(place for place, _ in signals.values()), *(place for place, _ in levels.values())}
     )
@@ -104,7 +135,7 @@ def on_grid(
         for name, (column, digit) in levels.items():
             level = np.floor(rows[:, at[column]] / 10.0**digit) % 10
             bits[name].append(_held(_levels(path, name, level, header.lines + start + 1), places, bits[name]))
-    rate_hz = grid.rate_hz()
+    rate_hz, rate_error = grid.rate()
     joined = {name: np.concatenate(pieces) for name, pieces in found.items()}
     missing = np.zeros(grid.samples, bool)
     for samples in joined.values():
@@ -116,6 +147,7 @@ def on_grid(
     borders = np.flatnonzero(np.diff(missing, prepend=False, append=False)).tolist()
     return Samples(
         rate_hz,
+        rate_error,
         joined,
         {name: np.concatenate(pieces) for name, pieces in bits.items()},
         tuple(zip(borders[0::2], borders[1::2], strict=True)),
@@ -169,13 +201,20 @@ class _Grid:
         self._last_s = float(times_s[-1])
         return places
 
-    def rate_hz(self) -> float:
-        """Samples per second over the whole file; a whole number where the times' digits allow it."""
+    def rate(self) -> tuple[float, float]:
+        """Samples per second over the whole file, and its relative error limit.
+
+        First and last time are rounded, so the rate lies anywhere within one resolution in the span of both;
+        the roundest number there is taken, which may be that much off to the other side.
+        """
         span_s = self._last_s - self._first_s
         rate = (self.samples - 1) / span_s
-        whole = round(rate)
-        close = whole > 0 and abs(rate - whole) <= 2 * rate * self._resolution_s / span_s + 1e-9 * rate
-        return float(whole) if close else rate
+        error = self._resolution_s / span_s + 1e-9
+        for digits in range(_ROUND_DIGITS):
+            roundest = float(f"{rate:.{digits}e}")
+            if abs(roundest - rate) <= error * rate:
+                return roundest, 2 * error
+        return rate, error
 
     def _step_of(self, times_s: NDArray[np.float64]) -> float:
         """The usual step. Taken over many rows at once, because times may be rounded to about a step."""
@@ -191,6 +230,32 @@ class _Grid:
         if np.ptp(np.diff(times_s)) > 0 and self._resolution_s < 0.1 * step:
             step = float(np.median(np.diff(times_s)))  # a gap within the stride does not count
         return step
+
+
+def _require_whole(path: Path, header: Header) -> None:
+    """Refuse a last line without its newline, unless its last field is as long as in the lines before it.
+
+    A figure that is cut short is a figure too: "0.0101" may be left of "0.010137".
+    """
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - _TAIL))
+        tail = stream.read().decode("utf-8", errors="replace")
+    if not tail or tail[-1] in "\r\n":
+        return
+    *before, last = tail.splitlines()[1 if size > _TAIL else header.lines :]
+    if {_shape(line) for line in before} != {_shape(last)}:
+        raise InputError(
+            f"{path}: its last line, {last[:80]!r}, has no newline at its end: it may be cut short",
+            fix="export it again; if the file is whole, put a newline at its end",
+        )
+
+
+def _shape(line: str) -> tuple[int, int]:
+    """How many fields a line has, and how many characters of the last one can't be missing unnoticed."""
+    fields = line.split(",")
+    figure, point, decimals = fields[-1].strip().partition(".")
+    return len(fields), len(decimals) if point else len(figure)
 
 
 def _spread(values: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float32]:

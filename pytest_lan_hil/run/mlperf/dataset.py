@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.run.mlperf.rules import BENCHMARKS
 
 TRUTH = "y_labels.csv"
 _COLUMNS = "file,classes,class  or  file,classes,class,width,stride"
@@ -43,7 +44,7 @@ class Input:
         """What is loaded for each inference, at least one piece.
 
         Raises:
-            InputError: The file can't be read, is empty, or is shorter than the window.
+            InputError: The file can't be read, or has become shorter than the window.
         """
         try:
             data = self.path.read_bytes()
@@ -79,6 +80,20 @@ class Dataset:
         """Number of classes."""
         return self.inputs[0].classes
 
+    def require_two_classes(self) -> None:
+        """Refuse inputs of one class only: they can't show whether a model tells classes apart.
+
+        Raises:
+            InputError: All labels are the same.
+        """
+        labels = {one.label for one in self.inputs}
+        if len(labels) < 2:
+            raise InputError(
+                f"{self.folder / TRUTH}: all {len(self.inputs)} inputs are of class {min(labels)}; accuracy"
+                " and AUC need inputs of two classes at least",
+                fix="use the whole dataset",
+            )
+
 
 def load_dataset(folder: Path, model: str) -> Dataset:
     """Read a dataset.
@@ -88,7 +103,8 @@ def load_dataset(folder: Path, model: str) -> Dataset:
         model: As the DUT reports it.
 
     Raises:
-        InputError: No such folder or file, or a row that can't be meant; names file, line and what to do.
+        InputError: No such folder or file, a row that can't be meant, or a file whose size is not what the
+            row or the model asks for; names file, line and what to do.
     """
     choices = [folder, folder / model]
     found = [choice for choice in choices if (choice / TRUTH).is_file()]
@@ -102,7 +118,7 @@ def load_dataset(folder: Path, model: str) -> Dataset:
         rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} can't be read: {error}", fix="mend the file") from error
-    inputs = tuple(_input(row, path, line) for line, row in enumerate(rows, 1) if any(row))
+    inputs = tuple(_input(row, path, line, model) for line, row in enumerate(rows, 1) if any(row))
     if not inputs:
         raise InputError(f"{path} has no rows", fix=f"write a row for each input: {_COLUMNS}")
     if len({one.classes for one in inputs}) > 1:
@@ -110,7 +126,7 @@ def load_dataset(folder: Path, model: str) -> Dataset:
     return Dataset(found[0], inputs)
 
 
-def _input(row: list[str], path: Path, line: int) -> Input:
+def _input(row: list[str], path: Path, line: int, model: str) -> Input:
     name, *texts = (field.strip() for field in row)
     if len(texts) not in (2, 4) or not all(text.isdecimal() for text in texts):
         raise InputError(f"{path}:{line}: {','.join(row)!r} is not a row of labels", fix=f"write {_COLUMNS}")
@@ -123,4 +139,23 @@ def _input(row: list[str], path: Path, line: int) -> Input:
         raise InputError(f"{path}:{line}: a window of {width} bytes every {stride}", fix="give more than 0")
     if not (path.parent / name).is_file():
         raise InputError(f"{path}:{line}: there is no file {name} beside it", fix="complete the dataset")
-    return Input(path.parent / name, classes, label, width, stride)
+    found = Input(path.parent / name, classes, label, width, stride)
+    _check_size(found, f"{path}:{line}", model)
+    return found
+
+
+def _check_size(one: Input, where: str, model: str) -> None:
+    size = one.path.stat().st_size
+    if size < max(one.width, 1):
+        raise InputError(
+            f"{where}: input {one.path} has {size} bytes, at least {max(one.width, 1)} are loaded",
+            fix="get the file again; this one is cut",
+        )
+    benchmark = BENCHMARKS.get(model)
+    loaded = one.width or size
+    if benchmark is not None and loaded != benchmark.input_bytes:
+        raise InputError(
+            f"{where}: {loaded} bytes of {one.path.name} would be loaded for one inference, model {model}"
+            f" takes {benchmark.input_bytes}",
+            fix=f"use the dataset of {benchmark.title}, or name the model that the DUT runs: --model NAME",
+        )

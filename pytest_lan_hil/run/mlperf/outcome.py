@@ -1,31 +1,30 @@
-"""From what a procedure brought to the results: the official form, the rules, JSON, and the files of a run.
+"""From what a procedure brought to the results: the official form, the rules, and JSON. Pure.
 
-A folder holds what the official runner leaves: results.txt and log.txt; and results.json with everything that
-has no place there. What a virtual bench made says "simulated" in each of them.
+What a virtual bench made says "simulated" in each of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from pytest_lan_hil.dut.console import RECEIVED
-from pytest_lan_hil.model.errors import HilError, InputError
-from pytest_lan_hil.model.record import ConsoleLine, DeviceIdentity, FirmwareIdentity
+import numpy as np
+
+from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity
 from pytest_lan_hil.run.mlperf import rules
-from pytest_lan_hil.run.mlperf.procedures import Answers, DutIdentity, Window
+from pytest_lan_hil.run.mlperf.medians import Median, half_width, median_of
+from pytest_lan_hil.run.mlperf.procedures import Answer, DutIdentity, Window
 from pytest_lan_hil.run.mlperf.results import (
     ENERGY,
     PERFORMANCE,
     EnergyWindow,
     PerformanceWindow,
     Results,
-    render,
 )
 from pytest_lan_hil.run.mlperf.rules import BENCHMARKS, Check, Metric
 from pytest_lan_hil.run.mlperf.scoring import Score, auc, mean_auc, top_1
@@ -61,13 +60,17 @@ class Outcome:
         results: In the official form.
         checks: The rules.
         details: What JSON holds beside them.
+        throughput: Median of the windows, None in accuracy mode.
+        energy: Likewise, of the energy for one inference; None but in energy mode.
     """
 
     mode: str
     dut: DutIdentity
     results: Results
     checks: tuple[Check, ...]
-    details: dict[str, Any]
+    details: Mapping[str, Any]
+    throughput: Median | None = None
+    energy: Median | None = None
 
     @property
     def valid(self) -> bool:
@@ -121,25 +124,63 @@ def of_windows(
     ]
     if readings:
         checks.append(rules.check_lost(max(reading.lost_share for reading in readings)))
+    speed = median_of(
+        [one.throughput for one in windows], "inf./sec.", max(one.throughput_error for one in windows)
+    )
+    cost = None
+    if energies:
+        errors = [one.energy.energy_error_uj / one.inferences for one in windows if one.energy is not None]
+        cost = median_of([one.per_inference_uj for one in energies], "uJ/inf.", max(errors))
     results = Results(
         source=ENERGY if readings else PERFORMANCE,
         energy=energies,
-        median_energy_uj=median(one.per_inference_uj for one in energies) if energies else None,
+        median_energy_uj=None if cost is None else cost.value,
         performance=speeds,
-        median_throughput=median(one.throughput for one in speeds),
-        remarks=(*_labels(system), *_uncertainty(windows, energies), *map(str, checks)),
+        median_throughput=speed.value,
+        remarks=(*labels_of(system), *_uncertainty(windows, speed, cost), *map(str, checks)),
     )
-    return Outcome(mode, dut, results, tuple(checks), {"windows": windows_json(windows)})
+    details = {"windows": windows_json(windows)}
+    return Outcome(mode, dut, results, tuple(checks), details, throughput=speed, energy=cost)
+
+
+def require_scorable(answer: Answer, labels: Sequence[int], model: str) -> None:
+    """Refuse answers that the benchmark's metric can't be made of; the first one shows it.
+
+    Args:
+        answer: The first.
+        labels: Of the whole dataset.
+        model: That a result is wanted of.
+
+    Raises:
+        InputError: Top-1 is wanted, and there is one score; or there is one score, and none or all of the
+            inputs are anomalies.
+    """
+    if len(answer.outputs) > 1:
+        return
+    benchmark = BENCHMARKS.get(model)
+    if benchmark is not None and benchmark.metric is not Metric.AUC:
+        raise InputError(
+            f"{benchmark.metric.value} of {benchmark.title} needs a result for each class; the DUT answers"
+            " one score",
+            fix="give the --model that the DUT runs",
+        )
+    anomalies = sum(label == 1 for label in labels)
+    if anomalies in (0, len(labels)):
+        raise InputError(
+            f"the DUT answers one score, an anomaly's; {anomalies} of the dataset's {len(labels)} inputs are"
+            " anomalies (class 1)",
+            fix="use the dataset of the model that the DUT runs, the whole of it",
+        )
 
 
 def of_answers(
-    dut: DutIdentity, answers: Answers, asked_model: str | None, folder: Path, system: System
+    dut: DutIdentity, answers: Sequence[Answer], asked_model: str | None, folder: Path, system: System
 ) -> Outcome:
     """Results of accuracy mode.
 
     Args:
         dut: Who answered.
-        answers: To the whole dataset.
+        answers: To the whole dataset, which can be scored (`require_scorable`).
         asked_model: The model that the user wants a result of, or None.
         folder: Of the dataset.
         system: What was run.
@@ -147,7 +188,8 @@ def of_answers(
     Raises:
         InputError: The dataset has inputs of one class only.
     """
-    outputs, labels = answers.outputs, answers.labels
+    outputs = np.array([one.outputs for one in answers], np.float64)
+    labels = np.array([one.label for one in answers], np.int64)
     one_score = outputs.shape[1] == 1
     # Class 1 is the anomaly, and a higher score means anomaly (EnergyRunner datasets README).
     area = auc(outputs[:, 0], labels == 1) if one_score else mean_auc(outputs, labels)
@@ -156,12 +198,6 @@ def of_answers(
         scores[Metric.TOP_1.value] = top_1(outputs, labels)
     benchmark = BENCHMARKS.get(asked_model or dut.model)
     metric = benchmark.metric if benchmark else Metric.AUC if one_score else Metric.TOP_1
-    if metric.value not in scores:
-        raise InputError(
-            f"{metric.value} of {benchmark.title if benchmark else dut.model} needs a result for each class;"
-            " the DUT answers one score",
-            fix="give the --model that the DUT runs",
-        )
     checks = (
         rules.check_profile(dut.profile),
         rules.check_model(dut.model, asked_model),
@@ -176,20 +212,20 @@ def of_answers(
         source=PERFORMANCE,
         top_1=None if found is None else 100 * found.value,
         auc=area.value,
-        remarks=(*_labels(system), *spoken, *map(str, checks)),
+        remarks=(*labels_of(system), *spoken, *map(str, checks)),
     )
     details = {
         "dataset": str(folder),
-        "inferences": answers.inferences,
+        "inferences": sum(one.inferences for one in answers),
         "scores": {name: dataclasses.asdict(one) for name, one in scores.items()},
+        "answers": answers_json(answers),
     }
     return Outcome("accuracy", dut, results, checks, details)
 
 
 def to_json(outcome: Outcome, system: System) -> dict[str, Any]:
     """Everything about a run, as results.json holds it."""
-    official = dataclasses.asdict(outcome.results)
-    return {
+    found = {
         "mode": outcome.mode,
         "simulated": system.simulated,
         "valid": outcome.valid,
@@ -198,121 +234,39 @@ def to_json(outcome: Outcome, system: System) -> dict[str, Any]:
         "dut": dataclasses.asdict(outcome.dut),
         "devices": [dataclasses.asdict(device) for device in system.devices],
         "firmware": None if system.firmware is None else dataclasses.asdict(system.firmware),
-        "median_energy_uj": official["median_energy_uj"],
-        "median_throughput": official["median_throughput"],
-        "top_1_percent": official["top_1"],
-        "auc": official["auc"],
+        "median_energy_uj": None if outcome.energy is None else dataclasses.asdict(outcome.energy),
+        "median_throughput": None if outcome.throughput is None else dataclasses.asdict(outcome.throughput),
+        "top_1_percent": outcome.results.top_1,
+        "auc": outcome.results.auc,
         **outcome.details,
         "rules": [
             {"rule": one.rule, "standing": one.standing.value, "found": one.found, "source": one.source}
             for one in outcome.checks
         ],
     }
+    bounded: dict[str, Any] = without_infinities(found)
+    return bounded
 
 
-def write(
-    outcome: Outcome,
-    system: System,
-    console: Sequence[ConsoleLine],
-    folder: Path,
-    *,
-    started_s: float,
-    ended_s: float,
-) -> None:
-    """Write results.txt, results.json and log.txt.
-
-    Args:
-        outcome: What came of it.
-        system: What was run.
-        console: Everything that was said.
-        folder: Made if it is not there.
-        started_s, ended_s: Of the session, on the console's clock.
-
-    Raises:
-        InputError: The folder can't be written.
-    """
-    _write(folder / "log.txt", log_text(console, started_s, system))
-    _write(folder / "results.txt", render(outcome.results, ended_s - started_s))
-    _write(folder / "results.json", json.dumps(to_json(outcome, system), indent=2, allow_nan=False) + "\n")
-
-
-def write_rest(
-    error: HilError,
-    windows: Sequence[Window],
-    system: System,
-    console: Sequence[ConsoleLine],
-    folder: Path,
-    *,
-    started_s: float,
-) -> None:
-    """Write what is left of a run that failed: log.txt, and incomplete.json. There is no results.txt.
-
-    Args:
-        error: Why it failed.
-        windows: Those that were measured before.
-        system, console, folder, started_s: See `write`.
-
-    Raises:
-        InputError: The folder can't be written.
-    """
-    _write(folder / "log.txt", log_text(console, started_s, system))
-    left = {"simulated": system.simulated, "error": str(error), "windows": windows_json(windows)}
-    _write(folder / "incomplete.json", json.dumps(left, indent=2, allow_nan=False) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"writing {path}: {error.strerror or error}", fix="give another folder: --out DIR"
-        ) from error
-
-
-def log_text(console: Sequence[ConsoleLine], started_s: float, system: System) -> str:
-    """The conversation in the official runner's form; the pieces of an input are left out, as there."""
-    lines = [f"{0:09.3f} lan-hil: {label}" for label in _labels(system)]
-    loading = False
-    for line in console:
-        stamp = f"{max(line.time_s - started_s, 0.0):09.3f}"
-        if line.direction == RECEIVED:
-            if not loading or not line.text.startswith(("m-ready", "m-load-done", "m-[Expecting")):
-                lines.append(f"{stamp} dut: {line.text}")
-            continue
-        loading = line.text.startswith("db ")
-        if not loading:
-            lines.append(f'{stamp} parser: Command "dut {line.text.removesuffix("%")}"')
-        elif line.text.startswith("db load "):
-            size = line.text.removesuffix("%").split()[-1]
-            lines.append(f"{stamp} parser: Sending {size} bytes")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _labels(system: System) -> tuple[str, ...]:
+def labels_of(system: System) -> tuple[str, ...]:
+    """What must be said of everything that comes from this system."""
     return (SIMULATED,) if system.simulated else ()
 
 
-def _uncertainty(windows: Sequence[Window], energies: Sequence[EnergyWindow]) -> list[str]:
+def _uncertainty(windows: Sequence[Window], speed: Median, cost: Median | None) -> list[str]:
     """What the official form has no line for."""
+    whose = "the DUT's clock, as far as the host's confirms it" if cost is None else "the instrument's"
     lines = []
     for number, one in zip(range(2, 2 * len(windows) + 1, 2), windows, strict=True):
+        parts = [f"{half_width(one.throughput_error)} inf./sec.", f"+-{1e6 * one.runtime_error_s:.1f} us"]
         if one.energy is not None:
-            lines.append(
-                f"Uncertainty of window {number}: +-{one.energy.energy_error_uj:.3f} uJ,"
-                f" +-{one.energy.energy_error_uj / one.inferences:.3f} uJ/inf.,"
-                f" +-{1e6 * one.energy.duration_error_s:.1f} us (95 %, the instrument's)"
-            )
-    if energies:
-        each = [one.per_inference_uj for one in energies]
-        worst = max(one.energy.energy_error_uj / one.inferences for one in windows if one.energy is not None)
-        lines.append(
-            f"Uncertainty of the median energy cost: +-{worst:.3f} uJ/inf. (95 %, the instrument's, the same"
-            f" in every window); windows from {min(each):.3f} to {max(each):.3f} uJ/inf."
-        )
+            error_uj = one.energy.energy_error_uj
+            parts += [f"{half_width(error_uj)} uJ", f"{half_width(error_uj / one.inferences)} uJ/inf."]
+        lines.append(f"Uncertainty of window {number}: {', '.join(parts)} (95 %, {whose})")
+    if cost is not None:
+        lines.append(f"Uncertainty of the median energy cost: {cost}")
         lines += dict.fromkeys(note for one in windows if one.energy is not None for note in one.energy.notes)
-    speeds = [one.throughput for one in windows]
-    lines.append(f"Throughput of the windows from {min(speeds):.3f} to {max(speeds):.3f} inf./sec.")
+    lines.append(f"Uncertainty of the median throughput: {speed}")
     return lines
 
 
@@ -328,7 +282,9 @@ def _window_json(number: int, window: Window) -> dict[str, Any]:
         "inferences": window.inferences,
         "warmups": window.lap.result.warmups,
         "runtime_s": window.runtime_s,
+        "runtime_uncertainty_s": window.runtime_error_s,
         "throughput": window.throughput,
+        "throughput_uncertainty": window.throughput_error,
         "dut_clock_s": window.lap.dut_s,
         "host_clock_s": window.lap.host_s,
         "results": list(window.lap.result.results),
@@ -338,10 +294,23 @@ def _window_json(number: int, window: Window) -> dict[str, Any]:
             "energy_uj": window.energy.energy_uj,
             "energy_uncertainty_uj": window.energy.energy_error_uj,
             "per_inference_uj": window.energy.energy_uj / window.inferences,
-            "runtime_uncertainty_s": window.energy.duration_error_s,
             "marker": window.energy.marker,
             "lost_share": window.energy.lost_share,
             "contributions": [dataclasses.asdict(part) for part in window.energy.contributions],
             "notes": list(window.energy.notes),
         }
     return found
+
+
+def answers_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """The answers as results.json holds them."""
+    return [dataclasses.asdict(one) for one in answers]
+
+
+def without_infinities(value: Any) -> Any:
+    """The same with null for every number that JSON has no word for: an error without a bound."""
+    if isinstance(value, Mapping):
+        return {key: without_infinities(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_infinities(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,26 +15,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_lan_hil.dut import protocol
 from pytest_lan_hil.dut.console import RECEIVED
 from pytest_lan_hil.dut.dut import Dut, InferResult
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import DutProtocolError
+from pytest_lan_hil.run.mlperf.counting import FIRST_LIMIT_S, find_count, limit_of
 from pytest_lan_hil.run.mlperf.dataset import Dataset
 from pytest_lan_hil.run.mlperf.reading import EnergyReading, read_window
-from pytest_lan_hil.run.mlperf.rules import MIN_INFERENCES, WARMUPS
+from pytest_lan_hil.run.mlperf.rules import HOST_STAMPS_S, WARMUPS
 
 # The lap counter of the API is 32 bits of microseconds: it wraps after 71.6 minutes.
 _LAP_MODULO = 1 << 32
-# The first inference of an unknown DUT; afterwards the limit follows from what was measured.
-_FIRST_LIMIT_S = 120.0
-_TRIAL_S = 1.0
-# Windows must not fall short of the wanted length by the spread between them; nor by what a host that times
-# them itself (energy mode) sees too much of in a trial: two lines at 9600 baud, 40 ms.
-_MARGIN = 1.05
-_MOST_GROWTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +58,11 @@ class Lap:
         """By the DUT's clock where it has one."""
         return self.host_s if self.dut_s is None else self.dut_s
 
+    @property
+    def times(self) -> tuple[float, float]:
+        """`seconds`, and the host's."""
+        return self.seconds, self.host_s
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -91,19 +89,38 @@ class Window:
         """Inferences per second; 0 where the runtime was shorter than the DUT's clock can tell."""
         return self.inferences / self.runtime_s if self.runtime_s > 0 else 0.0
 
+    @property
+    def runtime_error_s(self) -> float:
+        """95 % half-width of the systematic error of `runtime_s`.
+
+        Of the analyzer where there is one; else the DUT's clock, of which only the host's tells something: it
+        is off by no more than the two differ, and what the host's stamps may be late.
+        """
+        if self.energy is not None:
+            return self.energy.duration_error_s
+        return abs(self.lap.seconds - self.lap.host_s) + HOST_STAMPS_S
+
+    @property
+    def throughput_error(self) -> float:
+        """What `runtime_error_s` does to `throughput`, to its worse side; infinite if no runtime is left."""
+        shortest_s = self.runtime_s - self.runtime_error_s
+        return self.inferences / shortest_s - self.throughput if shortest_s > 0 else math.inf
+
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What the DUT said to a dataset.
+class Answer:
+    """What the DUT said to one input.
 
     Attributes:
-        outputs: shape (n, outputs of the model), float64, the mean over a file's windows.
-        labels: shape (n,), int64.
-        inferences: Number of them, more than n where files are cut into windows.
+        input: Name of the file.
+        label: The right class.
+        outputs: One for each class, or one score; the mean over the file's windows.
+        inferences: How many it took, more than one where the file is cut into windows.
     """
 
-    outputs: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    input: str
+    label: int
+    outputs: tuple[float, ...]
     inferences: int
 
 
@@ -192,36 +209,6 @@ def _stamped_lap(dut: Dut, inferences: int, warmups: int, limit_s: float) -> Lap
     return one
 
 
-def find_count(timed: Callable[[int, float], float], seconds: float) -> int:
-    """How many inferences make a window of `seconds` or a little more; at least 10.
-
-    Args:
-        timed: Runs so many inferences within a limit in seconds; returns how long they took.
-        seconds: Wanted length.
-
-    Raises:
-        DutProtocolError: The DUT's time does not advance.
-    """
-    count, limit_s = 1, _FIRST_LIMIT_S
-    enough = min(seconds, _TRIAL_S)
-    for _ in range(8):
-        took = timed(count, limit_s)
-        if took >= enough:
-            return max(MIN_INFERENCES, math.ceil(count * seconds * _MARGIN / took))
-        factor = min(max(1.2 * enough / took, 2.0), _MOST_GROWTH) if took > 0 else float(_MOST_GROWTH)
-        limit_s = limit_of(took * factor) if took > 0 else _FIRST_LIMIT_S
-        count = math.ceil(count * factor)
-    raise DutProtocolError(
-        f"the DUT says that {count} inferences took {took:g} s: its time stamps do not advance",
-        fix="make `timestamp` count microseconds, in steps of 1000 us at most",
-    )
-
-
-def limit_of(expected_s: float) -> float:
-    """Time limit for something that should take so long: generous, and short enough to notice a hang."""
-    return 10.0 + 3.0 * expected_s
-
-
 def play_windows(
     dut: Dut,
     *,
@@ -252,11 +239,11 @@ def play_windows(
         loaded = _load(dut, dataset, 0)
         if inferences is None:
             say(f"finding the number of inferences in {seconds:g} s")
-            count = find_count(lambda n, limit_s: one_lap(dut, n, WARMUPS, limit_s).seconds, seconds)
+            count = find_count(lambda n, limit_s: one_lap(dut, n, WARMUPS, limit_s).times, seconds)
             limit_s = limit_of(seconds)
         else:
             count = inferences
-            once = one_lap(dut, 1, WARMUPS, _FIRST_LIMIT_S)
+            once = one_lap(dut, 1, WARMUPS, FIRST_LIMIT_S)
             limit_s = limit_of(once.host_s * (count + WARMUPS))
         for index in range(windows):
             loaded = _load(dut, dataset, index)
@@ -284,17 +271,15 @@ def _window(dut: Dut, loaded: str, count: int, limit_s: float, record: Recorder 
     return Window(loaded, count, reading.duration_s, one, reading, began)
 
 
-def play_dataset(dut: Dut, dataset: Dataset, say: Callable[[str], None]) -> Answers:
-    """Accuracy mode: every input once, one inference each, no warm-up.
+def play_dataset(dut: Dut, dataset: Dataset, say: Callable[[str], None]) -> Iterator[Answer]:
+    """Accuracy mode: every input once, one inference each, no warm-up. Yields each answer as soon as it came.
 
     Raises:
         DutProtocolError: The number of outputs does not fit the dataset.
         DutError, BlockedError, InputError: The DUT, the bench or the dataset failed.
     """
     dut.timestamp()
-    outputs: list[list[float]] = []
-    inferences = 0
-    limit_s = _FIRST_LIMIT_S
+    fitting = {1, dataset.classes}
     with back_to_back(dut):
         for index, one in enumerate(dataset.inputs):
             if index % 50 == 0:
@@ -302,23 +287,25 @@ def play_dataset(dut: Dut, dataset: Dataset, say: Callable[[str], None]) -> Answ
             values = []
             for piece in one.pieces():
                 dut.load(piece)
-                values.append(dut.infer(1, 0, timeout_s=limit_s).results)
-                inferences += 1
-            outputs.append(_mean(values, dataset.classes, one.path.name))
-    labels = np.array([one.label for one in dataset.inputs], np.int64)
-    return Answers(np.array(outputs, np.float64), labels, inferences)
+                values.append(dut.infer(1, 0, timeout_s=FIRST_LIMIT_S).results)
+            outputs = _mean(values, fitting, dataset.classes, one.path.name)
+            fitting = {len(outputs)}  # it may not change its mind
+            yield Answer(one.path.name, one.label, outputs, len(values))
 
 
-def _mean(values: Sequence[tuple[float, ...]], classes: int, name: str) -> list[float]:
+def _mean(
+    values: Sequence[tuple[float, ...]], fitting: set[int], classes: int, name: str
+) -> tuple[float, ...]:
     """Mean over the windows of one file, output by output."""
     counts = {len(value) for value in values}
-    if counts not in ({classes}, {1}):
+    if len(counts) > 1 or not counts <= fitting:
         raise DutProtocolError(
             f"input {name}: the DUT answered {' or '.join(map(str, sorted(counts)))} results; the dataset has"
             f" {classes} classes",
-            fix="give the dataset of the model that the DUT runs: one result for each class, or one score",
+            fix="give the dataset of the model that the DUT runs: one result for each class, or one score,"
+            " the same for every input",
         )
     if not np.isfinite(values).all():
         raise DutProtocolError(f"input {name}: the DUT answered a result that is not a number: {values[0]}")
     means: list[float] = np.mean(values, axis=0).tolist()
-    return means
+    return tuple(means)

@@ -7,13 +7,16 @@ falling edges of a line that the bench calls `timestamp` (EnergyRunner README). 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lan_hil.measure.quantities import energy, latency
-from pytest_lan_hil.measure.windows import edge_times, find_windows, starts_high, windows_of
+from pytest_lan_hil.measure.soundness import require_sound, usable_windows
+from pytest_lan_hil.measure.windows import Windows, edge_times, find_windows, starts_high, windows_of
 from pytest_lan_hil.model.capture import Capture, EdgeLine, MarkerLine
 from pytest_lan_hil.model.errors import MeasurementInvalid
 from pytest_lan_hil.model.measurement import Contribution
@@ -57,9 +60,49 @@ def read_window(capture: Capture, inferences: int) -> EnergyReading:
         inferences: How many the DUT was told to measure.
 
     Raises:
-        MeasurementInvalid: Neither line is recorded, it does not show one window, the `inference` line
-            shows another number of inferences, or the record can't support a number.
+        MeasurementInvalid: The record is damaged, cut short or has gaps in the window; neither line is
+            recorded, it does not show one window, or the `inference` line shows another number of inferences.
     """
+    require_sound(capture)
+    with _blaming_what_was_lost(capture):
+        capture, marker, windows = _shown(capture)
+    usable_windows(capture, windows, marker)
+    with _blaming_what_was_lost(capture):
+        _require_count(capture, inferences)
+    length, joules = latency(capture, marker), energy(capture, marker)
+    return EnergyReading(
+        start_s=float(windows.start_s[0]),
+        duration_s=length.values[0] * 1e-3,
+        duration_error_s=length.estimate.instrument_error * 1e-3,
+        energy_uj=joules.values[0],
+        energy_error_uj=joules.estimate.instrument_error,
+        contributions=joules.contributions,
+        lost_share=capture.lost_share,
+        marker=marker,
+        notes=tuple(dict.fromkeys((*capture.notes, *joules.notes))),
+    )
+
+
+@contextmanager
+def _blaming_what_was_lost(capture: Capture) -> Iterator[None]:
+    """Lines that show something else than one `infer` say nothing of the DUT where edges may be missing."""
+    try:
+        yield
+    except MeasurementInvalid as error:
+        holes = [gap.start / capture.sample_rate_hz for gap in capture.gaps]
+        lines = [line for line in capture.markers.values() if isinstance(line, EdgeLine)]
+        holes += [start for line in lines for start, _ in line.lost]
+        if not holes:
+            raise
+        raise MeasurementInvalid(
+            f"{error.problem}; but the record has {len(holes)} hole{'s' if len(holes) > 1 else ''} (first at"
+            f" {min(holes):.6f} s) in which edges may be missing, so that this is not the DUT's fault",
+            fix="plug the analyzer into a USB port of its own, and keep the host less busy while it records",
+        ) from error
+
+
+def _shown(capture: Capture) -> tuple[Capture, str, Windows]:
+    """The capture with a line that is high in the window; that line's name, and the one window."""
     if TIMESTAMP in capture.markers:
         marker = TIMESTAMP
         capture = replace(capture, markers={**capture.markers, marker: _between_stamps(capture)})
@@ -77,19 +120,7 @@ def read_window(capture: Capture, inferences: int) -> EnergyReading:
             f"marker line {marker!r} shows {len(windows)} windows during one `infer`, expected one",
             fix="check that nothing else drives that line while inferences run",
         )
-    _require_count(capture, inferences)
-    length, joules = latency(capture, marker), energy(capture, marker)
-    return EnergyReading(
-        start_s=float(windows.start_s[0]),
-        duration_s=length.values[0] * 1e-3,
-        duration_error_s=length.estimate.instrument_error * 1e-3,
-        energy_uj=joules.values[0],
-        energy_error_uj=joules.estimate.instrument_error,
-        contributions=joules.contributions,
-        lost_share=capture.lost_share,
-        marker=marker,
-        notes=tuple(dict.fromkeys((*capture.notes, *joules.notes))),
-    )
+    return capture, marker, windows
 
 
 def falling_edges(line: MarkerLine | EdgeLine) -> NDArray[np.float64]:

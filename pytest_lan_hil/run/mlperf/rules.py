@@ -43,9 +43,10 @@ PERFORMANCE_BAUD = 115200
 ENERGY_BAUD = 9600
 """Between IO manager and DUT."""
 
-# Far above what an RC oscillator is off (1 %), and what delays on the way of two lines can feign.
+# Far above what an RC oscillator is off (1 %).
 _CLOCK_SHARE = 0.02
-_CLOCK_S = 0.05
+HOST_STAMPS_S = 0.05
+"""What delays on the way of two lines can feign in a time that the host takes from them."""
 
 
 class Metric(str, Enum):
@@ -204,7 +205,7 @@ def check_clock(laps: Sequence[tuple[float, float]], *, simulated: bool) -> Chec
     if not laps:
         return Check(rule, Standing.OPEN, "the DUT stamps with a pin", OURS)
     worst = max(laps, key=lambda lap: abs(lap[0] - lap[1]))
-    agrees = all(abs(dut - host) <= _CLOCK_SHARE * host + _CLOCK_S for dut, host in laps)
+    agrees = all(abs(dut - host) <= _CLOCK_SHARE * host + HOST_STAMPS_S for dut, host in laps)
     return _check(rule, f"at worst {worst[0]:.3f} s for {worst[1]:.3f} s", OURS, met=agrees)
 
 

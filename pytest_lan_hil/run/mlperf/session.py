@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,15 +13,32 @@ from pytest_lan_hil.dut.process import SCHEME
 from pytest_lan_hil.dut.unprobed import UnprobedDut
 from pytest_lan_hil.instruments import PowerAnalyzer, open_analyzer
 from pytest_lan_hil.model.capture import Capture
-from pytest_lan_hil.model.errors import CapabilityMissing, ConsoleError, DutTimeout, HilError, InstrumentError
+from pytest_lan_hil.model.errors import (
+    CapabilityMissing,
+    ConsoleError,
+    DutTimeout,
+    HilError,
+    InputError,
+    InstrumentError,
+)
 from pytest_lan_hil.model.record import DeviceIdentity
+from pytest_lan_hil.run.bench import OpenBench
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.lease import lease
 from pytest_lan_hil.run.mlperf.dataset import load_dataset
-from pytest_lan_hil.run.mlperf.outcome import Outcome, System, of_answers, of_windows, write, write_rest
-from pytest_lan_hil.run.mlperf.procedures import Recorder, Window, identify, play_dataset, play_windows
+from pytest_lan_hil.run.mlperf.files import write, write_rest
+from pytest_lan_hil.run.mlperf.outcome import Outcome, System, of_answers, of_windows, require_scorable
+from pytest_lan_hil.run.mlperf.procedures import (
+    Answer,
+    Recorder,
+    Window,
+    identify,
+    play_dataset,
+    play_windows,
+)
 from pytest_lan_hil.run.mlperf.reading import PHASE, TIMESTAMP
-from pytest_lan_hil.run.recording import record
+from pytest_lan_hil.run.mlperf.results import render
+from pytest_lan_hil.run.recording import Recording, record
 
 PERFORMANCE, ENERGY, ACCURACY = MODES = ("performance", "energy", "accuracy")
 
@@ -49,11 +66,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a procedure needs: a DUT that talks, and what records its power (None without an analyzer)."""
+    """What a procedure needs: a DUT that talks, and what records its power.
+
+    Attributes:
+        dut, console: The DUT.
+        record: Records power; None without an analyzer.
+        lines: The marker lines that are recorded beside it.
+        system: What was opened.
+    """
 
     dut: Dut
     console: Console
     record: Recorder | None
+    lines: frozenset[str]
     system: System
 
 
@@ -75,24 +100,36 @@ class _Record:
         return self._capture
 
 
-def open_board(run: BoardRun, image: str | None) -> Opened:
+def open_board(run: BoardRun, image: str | None, mode: str) -> Opened:
     """Flash and prove a board as for any measurement; the caller closes `run`.
 
     Raises:
         InputError, BlockedError, DutError: See `BoardRun.prepare`.
-        CapabilityMissing: The bench has no console.
+        CapabilityMissing: The bench has no console, or lacks what the mode measures with; nothing is flashed.
     """
-    firmware = run.prepare(image)
     bench = run.open()
     bench.require(("console",))
+    lines = frozenset((*bench.wiring.markers, *bench.wiring.edge_lines))
+    if mode == ENERGY:
+        _require_power(lines, has_analyzer=bench.analyzer is not None)
+    firmware = run.prepare(image)
     _, dut = bench.flashable()
     assert bench.console is not None
     return Opened(
         dut=dut,
         console=bench.console,
-        record=None if bench.analyzer is None else lambda: record(bench),
+        record=None if bench.analyzer is None else lambda: _record_valid(bench),
+        lines=lines,
         system=System(run.board.name, run.bench.name, bench.devices, firmware, bench.simulated),
     )
+
+
+@contextmanager
+def _record_valid(bench: OpenBench) -> Iterator[Recording]:
+    """A record that was made without a debugger and to its end."""
+    with record(bench) as recording:
+        yield recording
+    recording.require_valid()
 
 
 @contextmanager
@@ -133,7 +170,8 @@ def open_console(
         dut = UnprobedDut(console)
         _greet(dut)
         simulated = any(device.simulated for device in devices)
-        yield Opened(dut, console, recorder, System("", "", tuple(devices), None, simulated))
+        lines = frozenset(markers if analyzer else ())
+        yield Opened(dut, console, recorder, lines, System("", "", tuple(devices), None, simulated))
 
 
 def _recorder(analyzer: PowerAnalyzer) -> Recorder:
@@ -143,8 +181,12 @@ def _recorder(analyzer: PowerAnalyzer) -> Recorder:
         analyzer.start()
         try:
             yield made
-        finally:
-            made._capture = analyzer.stop()
+        except BaseException:
+            # What ended the block is what the user has to hear, whatever the analyzer says to being stopped.
+            with suppress(Exception):
+                analyzer.stop()
+            raise
+        made._capture = analyzer.stop()
 
     return recording
 
@@ -157,13 +199,36 @@ def _greet(dut: Dut) -> None:
         dut.name()
 
 
+def _require_power(lines: frozenset[str], *, has_analyzer: bool) -> None:
+    """Make sure that energy can be measured, and that a line shows from when to when.
+
+    Raises:
+        CapabilityMissing: It can't.
+    """
+    if not has_analyzer:
+        raise CapabilityMissing(
+            "measuring energy: the bench has no power analyzer",
+            fix='add analyzer = "joulescope:SERIAL" to the bench file, and the time stamp pin: [markers]'
+            f' {TIMESTAMP} = "gpi0" (firmware of this project: {PHASE} = "gpi1")',
+        )
+    if not lines & {TIMESTAMP, PHASE}:
+        raise CapabilityMissing(
+            "measuring energy: no marker line shows from when to when; recorded are"
+            f" {', '.join(sorted(lines)) or 'none'}, not {TIMESTAMP!r} (an official energy DUT's time stamp"
+            f" pin) nor {PHASE!r} (firmware of this project)",
+            fix=f'wire the pin and name its input: [markers] {TIMESTAMP} = "gpi0" (or [edge_lines]; on a'
+            f" console alone --marker {TIMESTAMP}=gpi0)",
+        )
+
+
 def play(opened: Opened, plan: Plan, folder: Path, say: Callable[[str], None]) -> Outcome:
     """Play a procedure, and write its files.
 
     Args:
         opened: The DUT.
         plan: What to play; sound.
-        folder: Where results.txt, results.json and log.txt go; after a failure log.txt and incomplete.json.
+        folder: Where results.txt, results.json and log.txt go; log.txt and incomplete.json if anything ends
+            it before, a keystroke as well.
         say: Told what goes on.
 
     Raises:
@@ -171,35 +236,54 @@ def play(opened: Opened, plan: Plan, folder: Path, say: Callable[[str], None]) -
         CapabilityMissing: Energy is wanted, and there is no analyzer, or none of the marker lines.
         BlockedError, DutError: The bench or the DUT failed.
     """
-    if plan.mode == ENERGY and opened.record is None:
-        raise CapabilityMissing(
-            "measuring energy: the bench has no power analyzer",
-            fix='add analyzer = "joulescope:SERIAL" to the bench file, and the time stamp pin: [markers]'
-            f' {TIMESTAMP} = "gpi0" (firmware of this project: {PHASE} = "gpi1")',
-        )
+    if plan.mode == ENERGY:
+        _require_power(opened.lines, has_analyzer=opened.record is not None)
     console, system = opened.console, opened.system
     started_s = console.clock.monotonic()
     said = len(console.lines)
     windows: list[Window] = []
+    answers: list[Answer] = []
     try:
-        outcome = _play(opened, plan, windows, say)
-    except HilError as error:
-        write_rest(error, windows, system, console.lines_since(said), folder, started_s=started_s)
+        outcome = _play(opened, plan, windows, answers, say)
+    except BaseException as error:
+        lines = console.lines_since(said)
+        try:
+            write_rest(_reason(error), windows, answers, system, lines, folder, started_s=started_s)
+        except InputError as unwritten:  # the first error is what the user has to hear
+            say(f"what was measured before could not be kept: {unwritten}")
         raise
     ended_s = console.clock.monotonic()
-    write(outcome, system, console.lines_since(said), folder, started_s=started_s, ended_s=ended_s)
+    try:
+        write(outcome, system, console.lines_since(said), folder, started_s=started_s, ended_s=ended_s)
+    except InputError:
+        say(render(outcome.results, ended_s - started_s))  # a full disk must not take it along
+        raise
     return outcome
 
 
-def _play(opened: Opened, plan: Plan, windows: list[Window], say: Callable[[str], None]) -> Outcome:
-    """Play it; `windows` has what was measured, whatever happens."""
+def _reason(error: BaseException) -> str:
+    if isinstance(error, HilError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return f"{type(error).__name__}: {error}"
+
+
+def _play(
+    opened: Opened, plan: Plan, windows: list[Window], answers: list[Answer], say: Callable[[str], None]
+) -> Outcome:
+    """Play it; `windows` and `answers` have what came, whatever happens."""
     dut = identify(opened.dut)
     say(f"{dut.name}: profile {dut.profile}, model {dut.model}")
     model = plan.model or dut.model
     dataset = None if plan.dataset is None else load_dataset(plan.dataset, model)
     if plan.mode == ACCURACY:
         assert dataset is not None
-        answers = play_dataset(opened.dut, dataset, say)
+        dataset.require_two_classes()
+        labels = [one.label for one in dataset.inputs]
+        for answer in play_dataset(opened.dut, dataset, say):
+            answers.append(answer)
+            require_scorable(answer, labels, model)
         return of_answers(dut, answers, plan.model, dataset.folder, opened.system)
     for window in play_windows(
         opened.dut,

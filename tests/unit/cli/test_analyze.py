@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from energy_traces import report_of, write_trace
 from pytest_lan_hil.cli.app import app
 from pytest_lan_hil.cli.failures import run
 from pytest_lan_hil.instruments.files import write_npz
+from pytest_lan_hil.instruments.jls import write_jls
 from pytest_lan_hil.model.capture import Accuracy, Capture, Gap, InstrumentIdentity, MarkerLine
 
 Command = Callable[..., tuple[int, str, str]]
@@ -54,6 +55,48 @@ def record(folder: Path, *, gaps: tuple[Gap, ...] = (), **changed: Any) -> Path:
     return write_npz(
         Capture(1e5, current, voltage, markers={"gpi0": line}, gaps=gaps, **told), folder / "run.npz"
     )
+
+
+def pulses(
+    folder: Path, *, lost: Sequence[int] = (), merged: Sequence[int] = (), cut: bool = False, **lines: Any
+) -> Path:
+    """40 windows of 10 ms every 25 ms on `inference`, 6 uJ each.
+
+    Args:
+        folder: Where run.npz is written.
+        lost: Windows (from 0) inside which samples were dropped.
+        merged: Windows whose fall is missing, and the next one's rise.
+        cut: High as the record begins, and as it ends.
+        lines: Other marker lines, as levels; one of them may be `inference`.
+    """
+    level = np.zeros(100_000, np.uint8)
+    for k in range(40):
+        level[k * 2500 + 500 : k * 2500 + (3000 if k in merged else 1500)] = 1
+    if cut:
+        level[:100] = level[-100:] = 1
+    gaps = tuple(Gap(k * 2500 + 700, k * 2500 + 701) for k in lost)
+    current, voltage = np.full(100_000, 2e-4, np.float32), np.full(100_000, 3.0, np.float32)
+    for gap in gaps:
+        current[gap.start : gap.stop] = voltage[gap.start : gap.stop] = np.nan
+    markers = {
+        name: MarkerLine(np.packbits(bits, bitorder="little"), 100_000, 1e5)
+        for name, bits in {"inference": level, **lines}.items()
+    }
+    who = InstrumentIdentity("Joulescope JS220", "002557")
+    accuracy = Accuracy(0.001, 0, 0, 0, 0, "made up")
+    return write_npz(
+        Capture(1e5, current, voltage, who, accuracy, markers=markers, gaps=gaps), folder / "run.npz"
+    )
+
+
+def phase_over(folder: Path) -> Path:
+    """`pulses` with a line `phase` that is high over all of them, and the two lines swapped."""
+    inner = np.zeros(100_000, np.uint8)
+    for k in range(40):
+        inner[k * 2500 + 500 : k * 2500 + 1500] = 1
+    outer = np.zeros(100_000, np.uint8)
+    outer[100:-100] = 1
+    return pulses(folder, inference=outer, phase=inner)
 
 
 def test_json_has_a_window_between_each_two_time_stamps(lan_hil: Command, tmp_path: Path) -> None:
@@ -115,15 +158,110 @@ def test_a_marker_line_makes_the_windows(lan_hil: Command, tmp_path: Path) -> No
 
 
 def test_a_window_with_a_gap_has_a_reason_and_no_number(lan_hil: Command, tmp_path: Path) -> None:
-    path = record(tmp_path, gaps=(Gap(25_000, 25_010),))
-    code, out, _ = lan_hil(path, "--marker", "gpi0", "--json")
-    first, second = json.loads(out)["windows"]
+    path = pulses(tmp_path, lost=[7])
+    code, out, _ = lan_hil(path, "--marker", "inference", "--json")
+    found = json.loads(out)
+    other, lost = found["windows"][6:8]
     assert code == 0
-    assert first["energy_uj"] is first["energy_uncertainty_uj"] is first["mean_power_uw"] is None
-    assert "dropped" in first["reason"]
-    assert second["energy_uj"] == pytest.approx(1200, rel=1e-6)
-    _, table, _ = lan_hil(path, "--marker", "gpi0")
+    assert lost["energy_uj"] is lost["energy_uncertainty_uj"] is lost["mean_power_uw"] is None
+    assert "dropped" in lost["reason"]
+    assert other["energy_uj"] == pytest.approx(6, rel=1e-6)
+    assert "1 of 40 windows overlap dropped samples and are not used" in found["notes"]
+    _, table, _ = lan_hil(path, "--marker", "inference")
     assert "samples were dropped inside this window" in table
+
+
+def test_too_many_windows_with_gaps_are_shown_and_blocked(lan_hil: Command, tmp_path: Path) -> None:
+    code, out, err = lan_hil(pulses(tmp_path, lost=[1, 2, 3, 5, 8, 13]), "--marker", "inference", "--json")
+    found = json.loads(out)
+    assert code == 3
+    assert sum(window["energy_uj"] is None for window in found["windows"]) == 6
+    assert any("more than 10% of the windows can't be used" in note for note in found["notes"])
+    assert "samples in 6 of 40 inference windows were lost" in err
+
+
+def test_swapped_lines_are_blocked_until_the_other_is_asked_for(lan_hil: Command, tmp_path: Path) -> None:
+    path = phase_over(tmp_path)
+    code, out, err = lan_hil(path, "--marker", "inference", "--json")
+    assert (code, out) == (3, "")
+    assert "'inference' and 'phase' look swapped" in err
+    code, out, _ = lan_hil(path, "--marker", "inference=phase", "--json")
+    assert (code, len(json.loads(out)["windows"])) == (0, 40)
+
+
+def test_missing_edges_and_cut_windows_are_named(lan_hil: Command, tmp_path: Path) -> None:
+    code, out, _ = lan_hil(pulses(tmp_path, merged=[20], cut=True), "--marker", "inference", "--json")
+    notes = json.loads(out)["notes"]
+    assert code == 0
+    assert any("1 of 39 windows" in note and "a fall and a rise may be missing" in note for note in notes)
+    assert "2 windows cut by the start or end of the record, not used" in notes
+
+
+def test_a_line_that_nobody_asked_for_may_be_noise(lan_hil: Command, tmp_path: Path) -> None:
+    floating = np.random.default_rng(1).integers(0, 2, 100_000).astype(np.uint8)
+    code, out, _ = lan_hil(pulses(tmp_path, d7=floating), "--marker", "inference", "--json")
+    assert (code, len(json.loads(out)["windows"])) == (0, 40)
+
+
+def test_a_jls_file_knows_a_line_by_its_name_and_by_its_input(lan_hil: Command, tmp_path: Path) -> None:
+    level = np.zeros(100_000, np.uint8)
+    level[20_000:30_000] = 1
+    line = MarkerLine(np.packbits(level, bitorder="little"), 100_000, 1e5)
+    capture = Capture(
+        1e5,
+        np.full(100_000, 2e-3, np.float32),
+        np.full(100_000, 3.0, np.float32),
+        InstrumentIdentity("Joulescope JS220", "002557"),
+        Accuracy(0.001, 0, 0, 0, 0, "made up"),
+        markers={"inference": line},
+    )
+    write_jls(capture, tmp_path / "run.jls")
+    for marker in ("inference", "gpi0", "work=gpi0"):
+        code, out, _ = lan_hil("run.jls", "--marker", marker, "--json")
+        assert (code, len(json.loads(out)["windows"])) == (0, 1)
+        assert json.loads(out)["windows"][0]["energy_uj"] == pytest.approx(600, rel=1e-6)
+
+
+def test_time_stamps_of_a_table_are_on_its_own_clock(lan_hil: Command, tmp_path: Path) -> None:
+    rows = [f"{0.5 + k / 1000:.3f},{0.001 if k < 500 else 0.01},3.0" for k in range(5000)]
+    (tmp_path / "late.csv").write_text("\n".join(["#time (s),current (A),voltage (V)", *rows, ""]))
+    (tmp_path / "t.json").write_text("[0.700, 0.800, 1.000, 2.000, 5.500]")
+    code, out, _ = lan_hil("late.csv", "--timestamps", "t.json", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert [window["start_s"] for window in found["windows"]] == pytest.approx([0.7, 0.8, 1.0, 2.0])
+    assert [window["energy_uj"] for window in found["windows"]] == pytest.approx(
+        [300, 600, 30_000, 105_000], rel=1e-5
+    )
+    assert found["origin_s"] == 0.5
+    assert any("times in the file begin at 0.5 s" in note for note in found["notes"])
+    for stamps, says in (("[0.4, 1.0]", "begins at 0.5 s"), ("[1.0, 5.501]", "ends at 5.5 s")):
+        (tmp_path / "t.json").write_text(stamps)
+        code, out, err = lan_hil("late.csv", "--timestamps", "t.json")
+        assert (code, out) == (2, "")
+        assert says in err
+
+
+@pytest.mark.parametrize("told", [{}, {"resolution_s": 0.0}])
+def test_nobody_knows_how_exact_an_unnamed_instrument_is(
+    lan_hil: Command, tmp_path: Path, told: dict[str, float]
+) -> None:
+    whole = json.loads(lan_hil(steps(tmp_path), "--json")[1])
+    assert whole["windows"][0]["energy_uncertainty_uj"] is None
+    assert lan_hil(steps(tmp_path))[1].splitlines()[2].split()[4:6] == ["not", "known"]
+    np.savez(
+        tmp_path / "edges.npz",
+        sample_rate_hz=1e5,
+        current_a=np.full(100_000, 2e-3, np.float32),
+        voltage_v=np.full(100_000, 3.0, np.float32),
+        meta=np.array(json.dumps({"edges": {"inference": told}})),
+        **{"edges.inference": np.array([0.2, 0.3])},
+    )
+    (window,) = json.loads(lan_hil("edges.npz", "--marker", "inference", "--json")[1])["windows"]
+    if told:  # edges without any error: nothing is left that the uncertainty could hold
+        assert window["energy_uncertainty_uj"] is None
+    else:  # never finer than a sample: 6 mW for 10 us, at both edges
+        assert window["energy_uncertainty_uj"] == pytest.approx(0.06 * 2**0.5, rel=1e-3)
 
 
 def test_no_usable_window_is_blocked(lan_hil: Command, tmp_path: Path) -> None:
@@ -203,6 +341,9 @@ def test_a_missing_time_stamp_is_named(lan_hil: Command, tmp_path: Path) -> None
         (("trace1-energy.bin", "--supply-v", "0"), "a supply of 0 V can't be meant"),
         (("trace1-energy.bin", "--plot", "plot.pdf"), "of no known kind"),
         (("trace1-energy.bin", "--results", "results.txt"), "has no time stamps"),
+        (("run.npz", "--marker", "=gpi0"), "'=gpi0' names no line"),
+        (("run.npz", "--marker", "inference="), "'inference=' names no line"),
+        (("run.npz", "--marker", ""), "'' names no line"),
         (("run.npz", "--marker", "gpi7"), "no marker line 'gpi7': it has gpi0"),
         (("--check", "."), "no trace*-energy.bin with results.txt"),
         (("trace1-energy.bin", "--check", "."), "--check takes a folder"),
@@ -255,6 +396,53 @@ def test_check_compares_every_trace_below_a_folder(lan_hil: Command, tmp_path: P
     assert [trace["windows"][0]["inside"] for trace in json.loads(out)] == [True, False]
 
 
+def test_what_could_not_be_checked_is_listed_and_is_no_success(lan_hil: Command, tmp_path: Path) -> None:
+    reported_trace(tmp_path / "a", 5000.0)
+    for number in (2, 10):
+        for kind in ("energy.bin", "timestamps.json"):
+            (tmp_path / "a" / f"trace{number}-{kind}").write_bytes(
+                (tmp_path / "a" / f"trace1-{kind}").read_bytes()
+            )
+    reported_trace(tmp_path / "b", 5000.0)
+    (tmp_path / "b" / "results.txt").unlink()
+    reported_trace(tmp_path / "c", 5000.0)
+    report = (tmp_path / "c" / "results.txt").read_text()
+    (tmp_path / "c" / "results.txt").write_text(report + report)
+    code, out, _ = lan_hil("--check", tmp_path)
+    assert code == 1
+    assert [line for line in out.splitlines() if line.startswith("not checked")] == [
+        "not checked: a/trace2: results.txt reports nothing of trace2",
+        "not checked: a/trace10: results.txt reports nothing of trace10",
+        "not checked: b: no results.txt beside it",
+        "not checked: c/trace2: results.txt reports it, and its trace is not there",
+    ]
+    code, out, _ = lan_hil("--check", tmp_path, "--json")
+    assert code == 1
+    assert [(trace["trace"], len(trace["windows"])) for trace in json.loads(out)] == [
+        ("a/trace1", 1),
+        ("c", 1),
+        ("a/trace2", 0),
+        ("a/trace10", 0),
+        ("b", 0),
+        ("c/trace2", 0),
+    ]
+
+
+def test_the_tenth_trace_is_compared_with_the_tenth_report(lan_hil: Command, tmp_path: Path) -> None:
+    reported_trace(tmp_path / "a", 5000.0)
+    for number in range(2, 11):
+        (tmp_path / "a" / f"trace{number}-energy.bin").write_bytes(
+            write_trace(tmp_path, np.repeat([1.0, 5.0 + number, 1.0], 1000)).read_bytes()
+        )
+        (tmp_path / "a" / f"trace{number}-timestamps.json").write_text("[0.015, 1.0, 2.0]")
+    (tmp_path / "trace1-energy.bin").unlink()
+    energies = [5000.0, *(1000.0 * (5 + number) for number in range(2, 11))]
+    (tmp_path / "a" / "results.txt").write_text("".join(report_of([(2, 1.0, 1.0, one)]) for one in energies))
+    code, out, _ = lan_hil("--check", tmp_path)
+    assert code == 0
+    assert "10 traces, 10 reported energies, 10 inside" in out
+
+
 def test_a_reported_window_without_stamps_of_its_own_is_no_success(lan_hil: Command, tmp_path: Path) -> None:
     reported_trace(tmp_path / "a", 5000.0)
     (tmp_path / "a" / "results.txt").write_text(report_of([(2, 1.3, 1.0, 5000.0)]))
@@ -274,13 +462,30 @@ def test_a_plot_without_matplotlib_says_what_to_install(
 
 def test_plots_are_written_in_both_kinds(lan_hil: Command, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="extra plot is not installed")
-    path = record(tmp_path, gaps=(Gap(25_000, 25_010),))
-    code, _, err = lan_hil(path, "--marker", "gpi0", "--plot", "plot.png")
+    path = pulses(tmp_path, lost=[7])
+    code, _, err = lan_hil(path, "--marker", "inference", "--plot", "plot.png")
     assert (code, err) == (0, "plot: plot.png\n")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-    code, _, err = lan_hil(path, "--marker", "gpi0", "--plot", "plot.html")
+    code, _, err = lan_hil(path, "--marker", "inference", "--plot", "plot.html")
     assert (code, err) == (0, "plot: plot.html\n")
     page = (tmp_path / "plot.html").read_text()
-    assert page.count('class="shade') == 2
+    assert page.count('class="shade') == 40
     assert "samples were dropped inside this window" in page
     assert "http" not in page.replace("Content-Security-Policy", "").replace("http-equiv", "")
+
+
+def test_rates_are_printed_in_full(lan_hil: Command, tmp_path: Path) -> None:
+    trace = write_trace(tmp_path, np.ones(5000), rate_hz=1e6)
+    assert "5000 samples at 1000000 Hz" in lan_hil(trace)[1]
+    lan_hil(trace, "--plot", "plot.html")
+    assert "5000 at 1000000 Hz" in (tmp_path / "plot.html").read_text()
+
+
+def test_windows_that_can_t_be_told_apart_are_not_shaded(lan_hil: Command, tmp_path: Path) -> None:
+    trace = steps(tmp_path, stamps=[k / 1000 for k in range(1001)])
+    lan_hil(trace, "--plot", "plot.html")
+    page = (tmp_path / "plot.html").read_text()
+    assert 'class="shade' not in page
+    assert "1000 windows, too many to shade each" in page
+    pytest.importorskip("matplotlib", reason="extra plot is not installed")
+    assert lan_hil(trace, "--plot", "plot.png")[0] == 0

@@ -13,7 +13,7 @@ import pytest
 from pytest_lan_hil.dut.console import Console
 from pytest_lan_hil.dut.port import open_port
 from pytest_lan_hil.dut.unprobed import UnprobedDut
-from pytest_lan_hil.model.errors import ConsoleError, DutFault, DutTimeout, ProbeError
+from pytest_lan_hil.model.errors import ConsoleError, DutFault, DutTimeout, InputError, ProbeError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs pseudo terminals")
 
@@ -97,13 +97,19 @@ def test_a_program_that_reads_nothing_is_ended_with_its_children(tmp_path: Path)
     ("bad", "told"),
     [
         ("exec:./nope", "No such file"),
-        ("exec:", "names no program"),
-        ("exec:'open", "No closing quotation"),
         ("exec:/etc/passwd", "Permission denied|Exec format"),
     ],
 )
 def test_a_program_that_can_t_be_started_blocks(bad: str, told: str) -> None:
     with pytest.raises(ConsoleError, match=told):
+        open_port(bad, baudrate=115200)
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"), [("exec:", "names no program"), ("exec:'open", "No closing quotation")]
+)
+def test_a_uri_that_names_no_program_is_the_user_s_to_mend(bad: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
         open_port(bad, baudrate=115200)
 
 

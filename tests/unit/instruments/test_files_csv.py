@@ -73,6 +73,56 @@ def test_times_rounded_coarser_than_a_sample_are_no_gaps(tmp_path: Path) -> None
     assert (capture.count, capture.gaps) == (5000, ())
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "digits", "count"), [(3000, 3, 5000), (100_000, 4, 20_000), (44_100, 3, 20_000)]
+)
+def test_the_roundest_rate_that_rounded_times_allow_is_taken_and_its_error_counts(
+    tmp_path: Path, rate_hz: int, digits: int, count: int
+) -> None:
+    rows = (f"{k / rate_hz:.{digits}f},1e-3,3" for k in range(count))
+    capture = read_capture(csv(tmp_path, "#time (s),current (A),voltage (V)", *rows), instrument="js220")
+    off = abs(capture.sample_rate_hz - rate_hz) / rate_hz
+    assert off == 0 or rate_hz == 44_100  # 44000 is rounder, and as good
+    span_s = (count - 1) / rate_hz
+    assert capture.accuracy.timebase == pytest.approx(2 * 10**-digits / span_s, rel=0.05)
+    assert off <= capture.accuracy.timebase
+    assert "rounded times" in capture.accuracy.source
+
+
+@pytest.mark.parametrize("cut", range(1, 27))
+def test_a_last_line_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
+    path = csv(tmp_path, "#time (s),current (A),voltage (V),gpi0", "0.000,0.010020,3.000000,10",
+               *(f"0.{k:03d},0.010137,3.300000,11" for k in range(1, 40)))  # fmt: skip
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    if cut == 1:  # the newline alone is missing
+        assert read_capture(path, markers={}).count == 40
+        return
+    with pytest.raises(InputError, match="no newline at its end: it may be cut short"):
+        read_capture(path, markers={})
+
+
+def test_figures_of_any_length_may_be_cut_unnoticed_and_need_a_newline(tmp_path: Path) -> None:
+    path = csv(tmp_path, "Timestamp(ms),Current(uA)", "0,100.5", "0.01,7", "0.02,100.25")
+    path.write_text(path.read_text()[:-1])
+    with pytest.raises(InputError, match=r"its last line, '0.02,100.25', has no newline"):
+        read_capture(path, supply_v=3)
+
+
+def test_a_long_table_is_looked_at_from_its_end(tmp_path: Path) -> None:
+    path = csv(tmp_path, "Timestamp(ms),Current(uA)", *(f"{k / 100:.2f},{k:.3f}" for k in range(9000)))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read_capture(path, supply_v=3).count == 9000
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match="cut short"):
+        read_capture(path, supply_v=3)
+
+
+def test_a_table_knows_when_it_begins(tmp_path: Path) -> None:
+    path = csv(tmp_path, "Timestamp(ms),Current(uA)", "2500,1", "2500.01,1")
+    assert read_trace(path, supply_v=3).origin_s == 2.5
+
+
 def test_missing_rows_and_nan_are_gaps(tmp_path: Path) -> None:
     rows = [f"{k * 0.01:.2f},{'nan' if k == 20 else k},3.0,1" for k in range(40) if not 5 <= k < 8]
     capture = read_capture(csv(tmp_path, "#time (s),current (uA),voltage (V),gpi0", *rows))
@@ -146,6 +196,10 @@ def test_rows_that_the_power_profiler_left_out_are_a_gap(tmp_path: Path) -> None
         (["0,1,3", "1,1,3"], "nothing says what its columns are"),
         (["a,b,c", "0,1,2"], "its columns are a, b, c; expected time"),
         (["#time (s),current (A),voltage (V)"], "holds no numbers below its first line"),
+        (
+            ["#time (s);current (A);voltage (V)", "0;1;3", "1;1;3", "2;1;3"],
+            r"below its first line: #time \(s\);current",
+        ),
         (["#time (s),current (A),voltage (V)", "0,1,3"], "one sample, which has no sample rate"),
         (["#time (s),current (A),voltage (V)", "0,1,3", "1,x,3"], "line 3: could not convert string 'x'"),
         (["#time (s),current (A),voltage (V)", "0,1,3", "1,2"], "line 3"),

@@ -51,8 +51,11 @@ def test_a_line_that_is_not_there_is_refused_with_those_that_are(path: Path) -> 
         read_trace(path, markers={"gpi3": "gpi3"})
 
 
-def test_the_user_may_name_another_instrument(path: Path) -> None:
-    assert read_trace(path, instrument="js110").capture.accuracy == ACCURACY["js110"]
+def test_naming_another_instrument_changes_its_error_limits_and_not_who_recorded(path: Path) -> None:
+    capture = read_trace(path, instrument="js110").capture
+    assert capture.accuracy == ACCURACY["js110"]
+    assert capture.instrument.model == "Joulescope JS220"
+    assert capture.instrument.simulated
 
 
 def test_a_damaged_file_is_refused(path: Path) -> None:

@@ -42,6 +42,7 @@ def test_stamps_are_never_finer_than_a_sample(tmp_path: Path) -> None:
 def test_an_unnamed_instrument_has_no_error_and_says_so(tmp_path: Path) -> None:
     capture = read_capture(write_trace(tmp_path, np.ones(10)))
     assert capture.accuracy.current_gain == capture.accuracy.timebase == 0
+    assert not capture.accuracy.known
     assert "not included" in capture.accuracy.source
     assert any("--instrument js110" in note for note in capture.notes)
 
@@ -56,6 +57,7 @@ def test_a_named_instrument_needs_the_supply_voltage(tmp_path: Path) -> None:
     assert capture.accuracy.current_ranges
     assert capture.supply == "assumed"
     np.testing.assert_allclose(capture.current_a * capture.voltage_v, 1e-3, rtol=1e-6)
+    np.testing.assert_allclose(capture.power_w, 1e-3, rtol=1e-12)
 
 
 def test_an_unknown_instrument_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
@@ -84,6 +86,7 @@ HEAD = b"\xf1" + struct.pack("<f", 1000.0)
         (b"\xf1" + struct.pack("<ff", 0.0, 1.0), "sample rate is 0 Hz"),
         (b"\xf1" + struct.pack("<ff", -1.0, 1.0), "sample rate is -1 Hz"),
         (b"\xf1" + struct.pack("<ff", float("nan"), 1.0), "sample rate is nan Hz"),
+        (b"\xf1" + struct.pack("<ff", 1e-40, 1.0), "sample rate is 9.99995e-41 Hz, expected 0.001 to"),
         (
             HEAD + struct.pack("<fff", 1.0, float("nan"), float("inf")),
             r"sample 1 .* is nan uJ, the first of 2",
@@ -123,6 +126,7 @@ def test_a_trace_has_no_marker_lines(tmp_path: Path) -> None:
     [
         ("", "not JSON"),
         ("[0.1, 0.2", "not JSON"),
+        ("[" * 200_000, "not JSON"),
         ('{"a": 1}', "an object, expected a list"),
         ("3", "a number, expected a list"),
         ("true", "true or false, expected a list"),
@@ -154,7 +158,12 @@ def test_a_time_stamp_outside_the_trace_is_refused(tmp_path: Path) -> None:
 
 def test_resolution_follows_the_digits(tmp_path: Path) -> None:
     path = tmp_path / "t.json"
-    for text, resolution_s in (("[1, 2]", 1.0), ("[0.5, 2.25]", 0.01), ("[1e-3, 0.0025]", 1e-4)):
+    for text, resolution_s in (
+        ("[1, 2]", 1.0),
+        ("[1e5, 2e400]", 1.0),
+        ("[0.5, 2.25]", 0.01),
+        ("[1e-3, 0.0025]", 1e-4),
+    ):
         path.write_text(text)
         assert read_stamps(path).resolution_s == pytest.approx(resolution_s)
 
@@ -215,5 +224,13 @@ def test_a_report_without_windows_or_cut_short_is_refused(tmp_path: Path) -> Non
     path.write_text("".join(report_of([(2, 1.0, 1.0, 5.0)]).splitlines(keepends=True)[:2]))
     with pytest.raises(InputError, match="line 1: window 2 is not followed"):
         read_results(path)
+    for window in ("9" * 5000, "2"):
+        path.write_text(
+            report_of([(2, 1.0, 1.0, 5.0)])
+            .replace("window 2", f"window {window}")
+            .replace("5.000", "5" * 400)
+        )
+        with pytest.raises(InputError, match="line 1: a figure of this window is too large"):
+            read_results(path)
     with pytest.raises(InputError, match="No such file"):
         read_results(tmp_path / "absent.txt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -112,14 +113,35 @@ def test_a_record_of_power_alone(tmp_path: Path) -> None:
     assert capture.count == 4
 
 
+def meta(**told: object) -> dict[str, object]:
+    return {"meta": np.array(json.dumps(told))}
+
+
 GOOD = {"sample_rate_hz": 1e3, "current_a": np.ones(4), "voltage_v": np.ones(4)}
+LINE = {"bits.x": np.zeros(1, np.uint8)}
+EDGES = {"edges.x": np.array([0.001, 0.002])}
+LIMITS = {
+    **dict.fromkeys(("current_gain", "current_offset_a", "voltage_gain", "voltage_offset_v", "timebase"), 0),
+    "source": "made up",
+}
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"sample_rate_hz": 0.0}, "sample_rate_hz is 0"),
-        ({"sample_rate_hz": -5.0}, "sample_rate_hz is -5"),
+        ({"sample_rate_hz": 0.0}, "sample_rate_hz is 0 Hz"),
+        ({"sample_rate_hz": -5.0}, "sample_rate_hz is -5 Hz"),
+        ({"sample_rate_hz": np.nan}, "sample_rate_hz is nan Hz"),
+        ({"sample_rate_hz": 1e-300}, "sample_rate_hz is 1e-300 Hz, expected 0.001 to"),
+        ({"sample_rate_hz": 1e300}, r"sample_rate_hz is 1e\+300 Hz"),
+        ({"sample_rate_hz": "fast"}, "sample_rate_hz has shape .* expected one number"),
+        ({"sample_rate_hz": np.ones(2)}, r"sample_rate_hz has shape \(2,\)"),
+        ({"current_a": np.ones((2, 2)), "voltage_v": np.ones((2, 2))}, r"current_a has shape \(2, 2\)"),
+        ({"current_a": np.float64(1)}, r"current_a has shape \(\)"),
+        ({"current_a": np.full(4, 1e39)}, "sample 0 of current_a .* is inf"),
+        ({"power_w": np.ones((4, 1))}, r"power_w has shape \(4, 1\)"),
+        ({"power_w": np.ones(4, complex)}, "power_w has shape .* of complex128, expected numbers"),
+        ({"power_w": np.ones(4, bool)}, "power_w has shape .* of bool"),
         ({"voltage_v": np.ones(3)}, "4 samples of current, 3 of voltage"),
         ({"current_a": np.ones(0), "voltage_v": np.ones(0)}, "0 samples of current"),
         (
@@ -130,10 +152,47 @@ GOOD = {"sample_rate_hz": 1e3, "current_a": np.ones(4), "voltage_v": np.ones(4)}
         ({"gaps": np.array([[3, 2]])}, "gaps don't rise"),
         ({"gaps": np.array([[0, 9]])}, "gaps don't rise"),
         ({"gaps": np.array([[0, 2], [1, 3]])}, "gaps don't rise"),
-        ({"bits.x": np.zeros(0, np.uint8)}, "bits.x holds 0"),
-        ({"meta": np.array("{")}, "not a capture of ours"),
-        ({"meta": np.array(json.dumps({"accuracy": {"gain": 1}}))}, "not a capture of ours"),
-        ({"current_a": np.array(["a", "b", "c", "d"])}, "not a capture of ours"),
+        ({"gaps": np.array([[0.5, 1.5]])}, "gaps has shape .* of float64, expected whole numbers"),
+        ({"gaps": np.array([[0, np.inf]])}, "gaps has shape .* of float64, expected whole numbers"),
+        ({"gaps": np.array([0, 1])}, r"gaps has shape \(2,\)"),
+        ({"gaps": np.array([[0, 1, 2]])}, r"gaps has shape \(1, 3\) .* expected shape \(k, 2\)"),
+        ({"bits.x": np.zeros(0, np.uint8)}, r"bits.x has shape \(0,\) of uint8, expected shape \(1,\)"),
+        ({"bits.x": np.zeros((1, 1), np.uint8)}, r"bits.x has shape \(1, 1\)"),
+        ({**LINE, "count.x": np.inf}, "count.x is inf, expected a whole number from 1"),
+        ({**LINE, "count.x": 0}, "count.x is 0"),
+        ({**LINE, "count.x": -5}, "count.x is -5"),
+        ({**LINE, "rate.x": 0.0}, "rate.x is 0 Hz"),
+        ({**LINE, "rate.x": -1.0}, "rate.x is -1 Hz"),
+        ({**LINE, "rate.x": np.nan}, "rate.x is nan Hz"),
+        ({"edges.x": np.array([[0.1, 0.2]])}, r"edges.x has shape \(1, 2\)"),
+        ({"edges.x": np.array([0.2, 0.1])}, "times of edges.x do not rise"),
+        ({"edges.x": np.array([0.1, np.nan])}, "times of edges.x do not rise, or are not numbers"),
+        ({"range_starts": np.array([0])}, "1 range_starts and 0 range_indices"),
+        ({"range_starts": np.array([0, 1]), "range_indices": np.array([0])}, "2 range_starts and 1"),
+        ({"range_starts": np.array([0, 1]), "range_indices": np.array([0, -7])}, "indices from 0"),
+        ({"range_starts": np.array([5, 1]), "range_indices": np.array([0, 1])}, "range_starts don't rise"),
+        ({"range_starts": np.array([0.5]), "range_indices": np.array([0])}, "range_starts has shape"),
+        ({"meta": np.array("{")}, "not a capture of ours: meta"),
+        ({"meta": np.array("[" * 100_000)}, "not a capture of ours: meta"),
+        ({"meta": np.array("null")}, "not a capture of ours: meta"),
+        (meta(accuracy={"gain": 1}), "meta.accuracy.current_gain: Field required"),
+        (
+            meta(accuracy={**LIMITS, "current_gain": "a"}),
+            "meta.accuracy.current_gain: Input should be a valid",
+        ),
+        (meta(accuracy={**LIMITS, "timebase": float("nan")}), "meta.accuracy.timebase: .* finite"),
+        (meta(accuracy={**LIMITS, "current_gain": -1}), "current_gain is -1, and no error limit is negative"),
+        (
+            meta(accuracy={**LIMITS, "current_ranges": [{"limit_a": 1, "gain": 0, "offset_a": -1}]}),
+            "current_ranges.0.offset_a is -1",
+        ),
+        (meta(complete="no"), "meta.complete: Input should be a valid boolean"),
+        (meta(supply=3), "meta.supply: Input should be 'measured'"),
+        (meta(notes="abc"), "meta.notes"),
+        ({**EDGES, **meta(edges={"x": {"resolution_s": "x"}})}, "meta.edges.x.resolution_s"),
+        ({**EDGES, **meta(edges={"x": {"resolution_s": -1}})}, "meta.edges.x.resolution_s"),
+        ({**EDGES, **meta(edges={"x": {"resolution_s": float("nan")}})}, "meta.edges.x.resolution_s"),
+        ({"current_a": np.array(["a", "b", "c", "d"])}, "current_a has shape .* expected numbers"),
         ({"current_a": np.array([{}, {}, {}, {}], object)}, "not a capture of ours: .*pickle"),
     ],
 )
@@ -141,6 +200,58 @@ def test_a_damaged_file_is_refused(tmp_path: Path, changed: dict[str, object], s
     np.savez(tmp_path / "x.npz", **{**GOOD, **changed})  # type: ignore[arg-type]
     with pytest.raises(InputError, match=says):
         read_capture(tmp_path / "x.npz")
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("sample_rate_hz.npy", "hello")
+    with pytest.raises(InputError, match="not a capture of ours: sample_rate_hz is no array"):
+        read_capture(tmp_path / "x.npz")
+
+
+def test_time_stamps_of_edges_are_as_fine_as_a_sample_unless_meta_says_so(tmp_path: Path) -> None:
+    for told, resolution_s in (({}, 1e-3), ({"resolution_s": 1e-6}, 1e-6)):
+        np.savez(tmp_path / "x.npz", **{**GOOD, **EDGES, **meta(edges={"x": told})})  # type: ignore[arg-type]
+        line = read_capture(tmp_path / "x.npz").markers["x"]
+        assert isinstance(line, EdgeLine)
+        assert line.resolution_s == resolution_s
+
+
+def test_naming_an_instrument_changes_its_error_limits_and_not_who_recorded(tmp_path: Path) -> None:
+    written = full_capture()
+    read = read_capture(write_npz(written, tmp_path / "x.npz"), instrument="js110")
+    assert read.accuracy == ACCURACY["js110"]
+    assert read.instrument == written.instrument
+    assert read.instrument.simulated
+    # The ranges that the JS220 told are none of a JS110's.
+    assert read.ranges is None
+
+
+def test_a_supply_gives_power_alone_its_factors_and_leaves_the_power_as_it_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", sample_rate_hz=1e3, power_w=np.arange(4.0))
+    capture = read_capture(tmp_path / "x.npz", supply_v=2.0, instrument="js220")
+    assert capture.power_w is not None
+    assert capture.power_w.tolist() == [0, 1, 2, 3]
+    assert capture.current_a.tolist() == [0, 0.5, 1, 1.5]
+    assert (capture.voltage_v[0], capture.supply) == (2.0, "assumed")
+    with pytest.raises(
+        InputError, match="a record of power alone with error limits of js220, holds no voltage"
+    ):
+        read_capture(tmp_path / "x.npz", instrument="js220")
+    np.savez(tmp_path / "x.npz", sample_rate_hz=1e3, power_w=np.arange(4.0), voltage_v=3.0)
+    with pytest.raises(InputError, match=r"voltage_v has shape \(\) .* none beside power alone"):
+        read_capture(tmp_path / "x.npz")
+
+
+def test_a_supply_that_would_not_be_used_is_refused_and_the_board_s_is_not(tmp_path: Path) -> None:
+    path = write_npz(full_capture(), tmp_path / "x.npz")
+    with pytest.raises(
+        InputError, match="holds the voltage itself, 3 V on average: a supply of 5 V would not"
+    ):
+        read_capture(path, supply_v=5.0)
+    capture = read_capture(path, board_v=5.0)
+    assert capture.voltage_v[0] == 3.0
+    assert not any("board" in note for note in capture.notes)
 
 
 def test_what_is_no_zip_or_cut_short_is_refused(tmp_path: Path) -> None:

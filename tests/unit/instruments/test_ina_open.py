@@ -9,16 +9,19 @@ import time
 import numpy as np
 import pytest
 
-from pytest_lan_hil.instruments.ina219 import Ina219, calibration
+from pytest_lan_hil.instruments.ina219 import Ina219, calibration, least_clipped_v
 from pytest_lan_hil.instruments.ina228 import Ina228, shunt_calibration
-from pytest_lan_hil.instruments.ina_advice import power_error_w, shunt_that_settles
+from pytest_lan_hil.instruments.ina_advice import advice, power_error_w, range_for, shunt_that_settles
 from pytest_lan_hil.instruments.ina_bus import BusError, Registers
 from pytest_lan_hil.instruments.ina_limits import INA219, INA228, Shunt, accuracy
 from pytest_lan_hil.instruments.ina_sampling import (
+    Conversions,
     Sampler,
     cell_energies,
+    counted,
     covering,
     measured_period,
+    missed_share,
 )
 from pytest_lan_hil.instruments.registry import open_analyzer
 from pytest_lan_hil.model.clock import HOST_CLOCK
@@ -218,6 +221,54 @@ def test_the_grid_covers_what_conversions_cover_and_no_more() -> None:
 def test_the_period_is_measured_between_conversions_that_follow_each_other() -> None:
     assert measured_period(np.array([0.9, 1.8, 2.7, 9.0, 9.9]), 1.0) == pytest.approx(0.9)
     assert measured_period(np.array([5.0]), 1.0) == 1.0
+    slow = 1.7 * np.arange(1, 40)
+    assert measured_period(slow, 1.0) == pytest.approx(1.7)
+
+
+def fetched(times, vain=None) -> Conversions:
+    times = np.asarray(times, float)
+    none = np.full(len(times), np.nan)
+    return Conversions(times, none if vain is None else np.asarray(vain, float), none, none, none, none)
+
+
+@pytest.mark.parametrize("true_s", [0.93, 1.0, 1.09])
+@pytest.mark.parametrize("slow", [False, True])
+def test_missed_conversions_are_counted_and_a_slow_chip_is_no_slow_host(true_s: float, slow: bool) -> None:
+    """A host that looks as the sampler does, and one that is busy for three milliseconds in every ten."""
+    times, vain, ends, at, looked = [], [], 0, 0.85, np.nan
+    while at < 400:
+        if slow and at % 10 > 7:
+            at = at - at % 10 + 10
+        if int(at / true_s) > ends:
+            ends = int(at / true_s)
+            times.append(at)
+            vain.append(looked)
+            looked, at = np.nan, at + 0.85
+        else:
+            looked, at = at, at + 0.125
+    missed = 1 - len(times) / ends
+    assert missed > 0.1 if slow else missed == 0
+    assert missed_share(fetched(times, vain), 1.0) == pytest.approx(missed, abs=0.012)
+
+
+def test_a_host_that_is_always_late_misses_what_the_typical_period_says() -> None:
+    """1.5 ms between looks of 1.064 ms: 29 % are missed, though no step is longer than one and a half."""
+    assert missed_share(fetched(1.5 * np.arange(1, 1000)), 1.064) == pytest.approx(0.29, abs=0.003)
+    assert missed_share(fetched(1.7 * np.arange(1, 1000)), 1.064) == pytest.approx(0.374, abs=0.003)
+    assert missed_share(fetched([]), 1.064) == 0
+
+
+def test_charge_replaces_energy_only_where_energy_counted_noise_as_a_magnitude() -> None:
+    def record(energy, charge) -> Conversions:
+        ones = np.ones(4)
+        return Conversions(np.arange(1.0, 5.0), ones, ones, 2 * ones, np.array(energy), np.array(charge))
+
+    noise = counted(record([1.0, 1.0, 1.0, 1.0], [0.5, -0.4, 0.5, -0.4]), 1.0, 4)
+    assert (noise.current_a * noise.voltage_v).tolist() == pytest.approx([1.0, -0.8, 1.0, -0.8])
+    assert noise.rectified == pytest.approx(0.9)
+    load = counted(record([1.0, 1.0, 1.0, 1.0], [0.51, 0.51, 0.51, 0.51]), 1.0, 4)
+    assert (load.current_a * load.voltage_v).tolist() == pytest.approx([1.0] * 4)
+    assert load.rectified == 0
 
 
 def test_counted_energy_is_shared_out_without_loss() -> None:
@@ -240,7 +291,7 @@ def test_the_shunt_that_settles_is_the_smallest_that_does_and_takes_no_more_than
     settles = shunt_that_settles(INA219, wanted_w=0.12e-3, **asked)
     assert settles is not None
     errors = {
-        ohm: power_error_w(INA219, Shunt(ohm, 0.01), power_w=0.8e-3, bus_v=3.0, burden_v=6e-3 * ohm)
+        ohm: power_error_w(INA219, Shunt(ohm, 0.01), range_for(INA219, 6e-3 * ohm), power_w=0.8e-3, bus_v=3.0)
         for ohm in (2.0, settles.ohm)
     }
     assert errors[2.0] > 0.12e-3 >= errors[settles.ohm]
@@ -289,9 +340,91 @@ def test_ina219_bus_voltage_at_the_end_of_its_range_is_an_error() -> None:
         (0x8203, 1000, "overflowed"),
         (0x8003, (1 << 19) - 1, "overflowed"),
         (0x8003, 1 << 19, "overflowed"),
+        (0x8041, 1000, "overflowed"),
+        (0x8021, 1000, "overflowed"),
         (0x8002, 1000, "trim memory"),
     ],
 )
 def test_ina228_overflow_and_a_damaged_memory_are_errors(flags: int, shunt: int, says: str) -> None:
     with pytest.raises(InstrumentError, match=says):
         ina228_on(Bus({0x0B: flags, 4: shunt << 4, 5: 15360 << 4, 9: 0})).poll()
+
+
+@pytest.mark.parametrize("averaging", [2, 8, 128])
+def test_an_average_that_may_hide_a_clipped_conversion_is_refused_and_one_that_cant_is_not(averaging) -> None:
+    def poll(millivolts: float):
+        bus = Bus({1: round(millivolts * 100), 2: 750 << 3 | 0b10})
+        registers = Registers(bus, 0x40, name="INA219", where="/dev/i2c-1")
+        chip = Ina219(
+            registers, Shunt(10.0, 0.01), INA219.ranges[1], averaging=averaging, bits=12, largest_bus_v=3.0
+        )
+        return chip.poll()
+
+    # One is clipped, the others see nothing, and read it with the largest offset and noise below.
+    lowest_mv = (80 - (averaging - 1) * 0.145) / averaging
+    assert least_clipped_v(INA219.ranges[1], averaging) == pytest.approx(lowest_mv * 1e-3)
+    assert poll(lowest_mv - 0.02).shunt_v == pytest.approx((lowest_mv - 0.02) * 1e-3, abs=6e-6)
+    with pytest.raises(InstrumentError, match=f"averages {averaging} conversions") as error:
+        poll(lowest_mv + 0.01)
+    assert "averaging=1" in error.value.fix
+    with pytest.raises(InstrumentError, match="overflowed: the current exceeded"):
+        poll(80.0)
+
+
+def test_ina228_flags_of_a_clipped_conversion_count_before_and_after_the_counters_are_read() -> None:
+    class Late(Bus):
+        """Nothing is wrong when the flags are read first, and a conversion is clipped before ENERGY is."""
+
+        def read_i2c_block_data(self, address, register, length):
+            data = super().read_i2c_block_data(address, register, length)
+            if register == 9:
+                self.registers[0x0B] = 0x8041
+            return data
+
+    with pytest.raises(InstrumentError, match="overflowed"):
+        ina228_on(Late({0x0B: 0x8003, 4: 1000 << 4, 5: 15360 << 4, 9: 0})).poll()
+
+
+def test_ina228_compares_every_conversion_with_limits_just_inside_full_scale() -> None:
+    class Written(Bus):
+        def write_i2c_block_data(self, address, register, data):
+            self.registers[register] = data[0] << 8 | data[1]
+
+    bus = Written()
+    ina228_on(bus).begin()
+    over, under = bus.registers[0x0C], bus.registers[0x0D] - 0x10000
+    assert over == -under
+    assert 0.997 * 0x8000 < over < 0.999 * 0x8000
+    assert bus.registers[0x0B] == 0x8000  # latched; SLOWALERT would compare averages
+
+
+def test_ina228_conversion_whose_counters_could_not_be_read_is_read_again() -> None:
+    bus = Bus({0x0B: 0x8003, 4: 1000 << 4, 5: 15360 << 4, 9: 1000})
+    chip = ina228_on(bus)
+    read = bus.read_i2c_block_data
+
+    def failing(address, register, length):
+        if register == 0x0A:
+            raise OSError(errno.ETIMEDOUT, "timed out")
+        return read(address, register, length)
+
+    bus.read_i2c_block_data = failing
+    with pytest.raises(BusError):
+        chip.poll()
+    bus.read_i2c_block_data = read
+    bus.registers[0x0B] = 0x8001  # the flag was cleared by the first look
+    found = chip.poll()
+    assert found is not None
+    assert found.energy_j > 0
+
+
+def test_the_advice_states_the_error_in_the_range_in_use_and_what_a_smaller_range_makes_of_it() -> None:
+    shunt = Shunt(0.1, 0.01)
+    told = {"power_w": 0.9e-3, "bus_v": 3.0, "largest_a": 5e-3}
+    largest = advice(INA219, shunt, INA219.ranges[-1], **told)
+    assert "in its range of ± 320 mV its mean power is sure to ± 6" in largest
+    assert "range_mv=40 would make that ± 3" in largest
+    assert "a shunt of 10 ohm would make that ±" in largest
+    smallest = advice(INA219, shunt, INA219.ranges[0], **told)
+    assert "in its range of ± 40 mV its mean power is sure to ± 3" in smallest
+    assert "range_mv=40 would" not in smallest

@@ -230,7 +230,7 @@ def test_an_instrument_that_is_not_known_is_read_with_a_warning(path):
 @pytest.mark.parametrize(
     ("signals", "said"),
     [
-        ({"current": (F32, 1_000_000, 0, ONES)}, "lacks voltage; it has: current"),
+        ({"current": (F32, 1_000_000, 0, ONES)}, r"lacks voltage; it has: current\n.* \(--supply-v"),
         ({"voltage": (F32, 1_000_000, 0, ONES)}, "lacks current; it has: voltage"),
         ({"gpi[1]": (U1, 2_000_000, 0, np.zeros(9, np.uint8))}, "lacks current and voltage; it has: gpi1"),
         (pair(voltage=(F32, 500_000, 0, ONES)), "current has 1e\\+06 samples a second, voltage 500000"),
@@ -249,8 +249,27 @@ def test_a_file_without_what_is_needed_is_refused_with_what_it_has(path, signals
 @pytest.mark.parametrize("name", ["gpi1", "nonsense", "current"])
 def test_a_marker_line_that_was_not_recorded_is_refused_with_what_there_is(path, name):
     write_jls(capture(), path)
-    with pytest.raises(InputError, match=r"current, voltage, power, gpi0|no digital line"):
+    with pytest.raises(InputError, match=r"has no signal|is no digital line") as raised:
         read_jls(path, markers={"inference": name})
+    assert raised.value.fix == "name one of its digital lines: gpi0"
+
+
+def test_a_digital_line_is_found_under_its_input_s_name_too(path):
+    bits = np.arange(9, dtype=np.uint8)
+    foreign(path, pair(gpi0=(U1, 1_000_000, 0, bits), gpi1=(F32, 1_000_000, 0, ONES)))
+    line = read_jls(path, markers={"inference": "gpi0"}).markers["inference"]
+    assert line.bits.tolist()[:9] == bits.tolist()
+    with pytest.raises(InputError, match="'gpi1' is no digital line") as raised:
+        read_jls(path, markers={"inference": "gpi1"})
+    assert raised.value.fix == "name one of its digital lines: gpi0"
+
+
+def test_current_alone_is_read_where_the_supply_is_given(path):
+    foreign(path, {"current": (F32, 1_000_000, 0, ONES)})
+    back = read_jls(path, markers={}, supply_v=2.5)
+    assert (back.supply, back.power_w, len(back.current_a)) == ("assumed", None, 1000)
+    assert back.voltage_v.strides == (0,)
+    assert back.voltage_v[0] == 2.5
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,9 @@ def test_it_names_the_file_its_hash_and_the_original_instrument(tmp_path: Path) 
 
 def test_what_was_simulated_stays_simulated(tmp_path: Path) -> None:
     for simulated in (True, False):
-        analyzer = open_analyzer(f"replay:{recorded(tmp_path, simulated=simulated)}", markers={})
-        assert analyzer.identity.simulated is simulated
+        path = recorded(tmp_path, simulated=simulated)
+        for named in ("", "?instrument=js220"):
+            assert open_analyzer(f"replay:{path}{named}", markers={}).identity.simulated is simulated
 
 
 def test_it_offers_what_the_record_holds(tmp_path: Path) -> None:
@@ -63,7 +64,8 @@ def test_it_offers_what_the_record_holds(tmp_path: Path) -> None:
     trace = write_trace(tmp_path, np.ones(1000))
     assert open_analyzer(f"replay:{trace}", markers={}).capabilities == {"power"}
     stamped = write_trace(tmp_path, np.ones(1000), stamps=[0.1, 0.2, 0.4])
-    assert open_analyzer(f"replay:{stamped}", markers={}).capabilities == {"power", "power.markers", "edges"}
+    # The time stamps make a phase, which holds nobody knows how many inferences.
+    assert open_analyzer(f"replay:{stamped}", markers={}).capabilities == {"power", "power.markers"}
 
 
 def test_options_of_the_uri_reach_the_reader(tmp_path: Path) -> None:
@@ -84,7 +86,20 @@ def test_the_board_s_supply_is_used_where_the_uri_gives_none(tmp_path: Path) -> 
     path.write_text("Timestamp(ms),Current(uA)\n0,100\n0.01,100\n")
     analyzer = open_analyzer(f"replay:{path}", markers={}, supply_v=3.0)
     analyzer.start()
-    assert analyzer.stop().voltage_v[0] == 3.0
+    capture = analyzer.stop()
+    assert capture.voltage_v[0] == 3.0
+    assert "no voltage was recorded: the supply of 3 V is that of the board file" in capture.notes
+    given = open_analyzer(f"replay:{path}?supply_v=3.0", markers={}, supply_v=2.0)
+    given.start()
+    assert not any("board file" in note for note in given.stop().notes)
+
+
+def test_power_alone_needs_the_board_s_supply_for_error_limits_only(tmp_path: Path) -> None:
+    trace = write_trace(tmp_path, np.ones(1000))
+    for named, supply in (("", "none"), ("?instrument=js110", "assumed")):
+        analyzer = open_analyzer(f"replay:{trace}{named}", markers={}, supply_v=3.0)
+        analyzer.start()
+        assert analyzer.stop().supply == supply
 
 
 @pytest.mark.parametrize(

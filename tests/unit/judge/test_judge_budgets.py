@@ -92,6 +92,17 @@ def test_a_limit_inside_the_instruments_error_asks_for_a_better_instrument():
     assert "lower current range or a more accurate instrument" in verdict.reason
 
 
+def test_an_error_without_bound_decides_nothing_and_the_reason_says_what_bounds_it():
+    note = "the error has no bound: name the instrument"
+    measured = replace(latencies(error=math.inf), notes=(note,))
+    for limit in (12.0, 1.0, 1.432):
+        verdict = judge(measured, budget(limit))
+        assert verdict.kind is INCONCLUSIVE
+        assert verdict.reason.endswith(note)
+    untold = judge(latencies(error=math.inf), budget(12.0)).reason
+    assert untold.endswith("nothing bounds the error of JS220 1")
+
+
 def test_a_wide_statistical_interval_says_how_many_inferences_would_settle_it():
     values = [10.0 + (-1) ** k for k in range(50)]
     measured = from_values("energy", values, instrument_error=0.05)

@@ -85,6 +85,53 @@ def test_a_record_of_power_alone_has_gains_but_no_bound_for_an_offset():
     assert math.isinf(unknown.estimate.high)
 
 
+def test_power_beside_its_factors_has_the_errors_of_the_factors():
+    # As statistics of a Joulescope: the mean of the power is not the product of the means.
+    limits = replace(EXACT, current_gain=0.03, current_offset_a=1e-5, voltage_offset_v=0.02)
+    made = capture_of(np.full(2000, 5e-3), rate_hz=1000.0, accuracy=limits)
+    measured = mean_power(replace(made, power_w=np.full(2000, 0.0155)))
+    assert measured.estimate.value == pytest.approx(15.5)
+    assert by_name(measured) == pytest.approx(
+        {"current gain": 0.03 * 15.5, "current offset": 1e-5 * 3e3, "voltage offset": 0.02 * 5}, rel=1e-6
+    )
+
+
+def test_power_alone_says_what_would_bound_its_error():
+    notes = mean_power(of_power(np.full(2000, 0.02), current_offset_a=1e-6)).notes
+    assert any("record holds power alone" in note and "?supply_v=3.0" in note for note in notes)
+    assert not any("no bound" in note for note in mean_power(of_power(np.full(2000, 0.02))).notes)
+
+
+def test_an_instrument_that_nobody_knows_leaves_every_quantity_without_bound():
+    line = line_of_windows([(100, 300), (500, 700)], 1000, RATE)
+    made = capture_of(
+        np.full(1000, 5e-3), rate_hz=RATE, markers={"inference": line}, accuracy=replace(EXACT, known=False)
+    )
+    for measured in (latency(made), energy(made), mean_power(made)):
+        assert by_name(measured)["error of the instrument"] == math.inf
+        assert (measured.estimate.low, measured.estimate.high) == (-math.inf, math.inf)
+        assert any("replay:FILE?instrument=js110" in note for note in measured.notes)
+
+
+def test_lengths_that_an_edge_source_measured_have_the_error_of_its_clock():
+    windows = [(start, start + 100) for start in range(500, 9500, 1000)]
+    line = edge_line(windows, 10_000, timebase=1e-3)
+    made = capture_of(
+        np.full(10_000, 5e-3),
+        rate_hz=RATE,
+        markers={"inference": line},
+        accuracy=replace(EXACT, timebase=0.5),
+    )
+    assert by_name(latency(made))["clock of the edges"] == pytest.approx(1e-3 * 1.0)
+    assert by_name(energy(made))["clock of the edges"] == pytest.approx(1e-3 * 15.0, rel=1e-6)
+    for measured in (latency(made), energy(made)):
+        assert "sample clock" not in by_name(measured)
+    # Then nothing of the analyzer goes into a latency, known or not.
+    unknown = replace(made, accuracy=replace(EXACT, known=False))
+    assert math.isfinite(latency(unknown).estimate.instrument_error)
+    assert math.isinf(energy(unknown).estimate.instrument_error)
+
+
 def test_an_edge_counts_by_the_larger_power_beside_it():
     power = np.repeat([1.0, 3.0], 50)
     found = edge_j(of_power(power), np.array([0.0, 0.02, 0.05, 0.0502, 0.1]), 1e-3)

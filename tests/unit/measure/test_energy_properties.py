@@ -18,7 +18,7 @@ RATE_HZ = 1e6
 CLOSE = {"rel": 2e-7, "abs": 1e-15}
 
 seeds = st.integers(0, 2**32 - 1)
-places = st.floats(0, N, allow_nan=False)
+places = st.floats(0, N, allow_nan=False, allow_subnormal=False)
 # No run is so short that it is taken for a bounce.
 levels = st.lists(st.tuples(st.booleans(), st.integers(4, 900)), min_size=3, max_size=30).map(
     lambda runs: np.repeat(*np.array([[int(high), length] for high, length in runs]).T)[:N]

@@ -90,3 +90,12 @@ def test_an_energy_that_belongs_to_other_samples_is_outside() -> None:
     (found,) = compared(energy_uj, [0.1, 1.1], one)
     assert found.deviation == pytest.approx(50 / 51 - 1)
     assert not found.inside
+
+
+def test_a_reported_energy_of_nothing_has_no_relative_deviation_and_is_outside() -> None:
+    one = ReportedWindow(1, 0.1, 1.0, 0.0, 0.0)
+    (found,) = compared(np.full(2000, 50.0), [0.1, 1.1], one)
+    assert found.ours is not None
+    assert (found.deviation, found.summed_deviation, found.inside) == (None, None, False)
+    # A report that is nothing but its energy: there are samples to sum, and no share of nothing.
+    assert Comparison(one, found.ours, (0, 0), 51_000.0).summed_deviation is None

@@ -88,6 +88,17 @@ def test_jitter_and_tie_of_the_stamps_count():
     )
 
 
+def test_edges_without_error_leave_the_energy_of_an_unknown_instrument_unbounded():
+    unknown = replace(EXACT, known=False)
+    power = np.full(100, 0.02)
+    (whole,) = window_energies(of_power(power, accuracy=unknown), windows(0.0, 0.1, resolution_s=0.0))
+    assert math.isinf(whole.energy_uncertainty_uj)
+    (stamped,) = window_energies(of_power(power, accuracy=unknown), windows(0.01, 0.09))
+    assert stamped.energy_uncertainty_uj == pytest.approx(20 * math.sqrt(2))
+    (exact,) = window_energies(of_power(power), windows(0.0, 0.1, resolution_s=0.0))
+    assert exact.energy_uncertainty_uj == 0
+
+
 def test_windows_that_can_not_be_used_are_left_out_and_keep_their_number():
     power = np.full(1000, 0.02)
     found = window_energies(of_power(power), windows(0.1, 0.2, 0.9, 1.1))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, InstrumentIdentity, MarkerLine
+from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, Gap, InstrumentIdentity, MarkerLine
 from pytest_lan_hil.model.errors import MeasurementInvalid
 from pytest_lan_hil.run.mlperf.reading import falling_edges, read_window
 
@@ -89,3 +91,64 @@ def test_a_record_that_does_not_show_one_window_gives_no_number(
 ) -> None:
     with pytest.raises(MeasurementInvalid, match=told):
         read_window(capture(**lines), 50)
+
+
+ROSE_AND_NEVER_FELL = {"phase": levels((0.2, 1.0))}
+
+
+def gaps(*spans: tuple[float, float]) -> tuple[Gap, ...]:
+    return tuple(Gap(round(start * RATE), round(stop * RATE)) for start, stop in spans)
+
+
+def test_an_analyzer_that_stopped_early_is_named_and_not_the_dut() -> None:
+    with pytest.raises(MeasurementInvalid, match=r"stopped after 1\.000 s, before it was told to") as caught:
+        read_window(replace(capture(**ROSE_AND_NEVER_FELL), complete=False), 50)
+    assert "DUT" not in str(caught.value)
+    assert "hang" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {"phase": levels((0.2, 0.7)), "inference": levels((0.3, 0.4))},
+        {"timestamp": stamps(0.2, 0.7), "inference": levels((0.3, 0.4))},
+    ],
+    ids=["phase", "timestamp"],
+)
+def test_samples_dropped_in_the_window_are_told_before_the_inferences_are_counted(
+    lines: dict[str, MarkerLine],
+) -> None:
+    with pytest.raises(MeasurementInvalid, match="dropped samples in 1 places") as caught:
+        read_window(replace(capture(**lines), gaps=gaps((0.5, 0.505))), 50)
+    assert "firmware" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ({"timestamp": stamps(0.2)}, "fell 1 times"),
+        ({"phase": levels((0.2, 0.3), (0.5, 0.6))}, "shows 2 windows"),
+        (ROSE_AND_NEVER_FELL, "rose and never fell"),
+        ({"phase": levels((0.2, 0.7)), "inference": levels((0.3, 0.4))}, "shows 1 inferences"),
+    ],
+    ids=["one stamp", "two windows", "no fall", "count"],
+)
+def test_lines_that_contradict_the_dut_do_not_where_the_record_has_a_hole(
+    lines: dict[str, MarkerLine], told: str
+) -> None:
+    """The hole is outside the window that is left, or the window is not there because of it."""
+    with pytest.raises(MeasurementInvalid, match=told) as caught:
+        read_window(replace(capture(**lines), gaps=gaps((0.8, 0.805))), 50)
+    assert "1 hole (first at 0.800000 s)" in caught.value.problem
+    assert "the analyzer" in caught.value.fix
+
+
+def test_edges_that_a_source_may_have_lost_are_a_hole_as_well() -> None:
+    line = EdgeLine(np.array([0.2, 0.3]), True, 1.0, 1e-6, lost=((0.25, 0.26),))
+    with pytest.raises(MeasurementInvalid, match=r"fell 1 times.* 1 hole \(first at 0\.250000 s\)"):
+        read_window(capture(timestamp=line), 50)
+
+
+def test_a_hole_outside_the_window_harms_nothing() -> None:
+    whole = replace(capture(phase=levels((0.2, 0.7))), gaps=gaps((0.8, 0.805)))
+    assert read_window(whole, 50).lost_share == pytest.approx(0.005)

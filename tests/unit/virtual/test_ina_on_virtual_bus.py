@@ -146,7 +146,7 @@ def test_a_bus_without_voltage_is_an_error(opened) -> None:
 
 def test_a_capture_shorter_than_a_conversion_says_so(opened) -> None:
     with pytest.raises(InstrumentError, match=r"converts once in 68\.6 ms"):
-        capture(opened("ina219+virtual:b?shunt_ohm=10&averaging=128", FakeBoard(1e-3)), 0.01)
+        capture(opened("ina219+virtual:b?shunt_ohm=10&averaging=128", FakeBoard(1e-4)), 0.01)
 
 
 def test_an_ina228_that_lost_its_supply_is_noticed(opened) -> None:
@@ -221,3 +221,99 @@ def test_marker_lines_are_refused_with_the_way_out() -> None:
     with pytest.raises(InputError, match="'inference'") as error:
         open_analyzer("ina219:/dev/i2c-1?shunt_ohm=10", markers={"inference": "gpi0"})
     assert "[edge_lines]" in error.value.fix
+
+
+# Means of a quarter of full scale, made of peaks beyond it: 2 ms of every 10 ms. Each peak holds whole
+# conversions of half a millisecond, and no average of eight milliseconds comes near the end of the range.
+PULSED = tuple((t * 0.01 + at, level) for t in range(300) for at, level in ((0.003, 5e-3), (0.005, 0.1e-3)))
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        (
+            "ina228+virtual:b?shunt_ohm=10&range_mv=40&averaging=64&conversion_us=280",
+            "overflowed: the current",
+        ),
+        ("ina219+virtual:b?shunt_ohm=10&range_mv=40&averaging=16", "may have exceeded the range of ± 40 mV"),
+        ("ina219+virtual:b?shunt_ohm=10&range_mv=40", "overflowed: the current"),
+    ],
+)
+def test_a_peak_that_an_average_hides_is_an_overflow_and_never_a_clipped_mean(
+    opened, uri: str, says: str
+) -> None:
+    with pytest.raises(InstrumentError, match=says):
+        capture(opened(uri, FakeBoard(0.1e-3, loads=PULSED)), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("uri", "ohm"),
+    [
+        ("ina228+virtual:b?shunt_ohm=10&averaging=64&conversion_us=280", 10),
+        ("ina228+virtual:b?shunt_ohm=8&range_mv=40&averaging=64&conversion_us=280", 8),
+        ("ina219+virtual:b?shunt_ohm=10&range_mv=80", 10),
+        ("ina219+virtual:b?shunt_ohm=10&range_mv=320&averaging=4", 10),
+    ],
+)
+def test_a_pulsed_load_near_full_scale_is_measured_within_the_stated_interval(opened, uri, ohm) -> None:
+    found = mean_power(capture(opened(uri, FakeBoard(0.1e-3, loads=PULSED)), 2.9)).estimate
+    # The board has what the shunt leaves of 3 V.
+    true_w = sum(share * current * (3 - ohm * current) for share, current in ((0.2, 5e-3), (0.8, 0.1e-3)))
+    assert found.low <= true_w * 1e3 <= found.high
+
+
+class Slow:
+    """Makes whoever follows virtual time come late: to each call, to every fifth, or to none."""
+
+    def __init__(self, ina: Ina, late_s: float, *, every: int = 1) -> None:
+        bus, calls = ina._bus, 0
+        repeat = bus.repeat
+
+        def slowly(act):
+            def late() -> float:
+                nonlocal calls
+                calls += 1
+                return act() if calls % every else max(act(), late_s)
+
+            return repeat(late)
+
+        bus.repeat = slowly
+
+
+@pytest.mark.parametrize(("pace_s", "share"), [(1.5e-3, 0.29), (1.7e-3, 0.37)])
+def test_a_slow_host_is_told_what_share_of_the_conversions_it_missed(opened, pace_s, share) -> None:
+    ina = opened("ina219+virtual:b?shunt_ohm=10&range_mv=80", FakeBoard(1e-3))
+    Slow(ina, pace_s)
+    found = capture(ina, 3.0)
+    (note,) = (note for note in found.notes if "were not fetched" in note)
+    # The chip's period is off by up to 6 % here, which a host that is always late can't see.
+    assert float(note.partition("%")[0]) / 100 == pytest.approx(share, abs=0.05)
+    assert found.gaps == ()
+    assert 1 / found.sample_rate_hz == pytest.approx(pace_s, rel=0.01)
+
+
+def test_a_host_that_keeps_up_is_told_nothing_whatever_the_chips_oscillator(opened) -> None:
+    for seed in range(1, 7):
+        ina = opened("ina219+virtual:b?shunt_ohm=10&range_mv=80", FakeBoard(1e-3), seed=seed)
+        assert capture(ina, 1.0).notes == ()
+
+
+def test_an_ina228_that_is_read_late_misses_nothing_and_says_nothing(opened) -> None:
+    ina = opened("ina228+virtual:b?shunt_ohm=10&conversion_us=280", FakeBoard(1e-3))
+    Slow(ina, 5e-3)
+    assert capture(ina, 2.0).notes == ()
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_noise_about_zero_is_no_power_on_an_ina228(opened, seed: int) -> None:
+    """With 0.02 ohm the inputs' 3 uA are 0.06 uV, and a conversion of 50 us has 2.2 uV of noise."""
+    fast = "ina228+virtual:b?shunt_ohm=0.02&range_mv=40&conversion_us=50&averaging=16"
+    board = FakeBoard(0.0)
+    ina = opened(fast, board, seed=seed)
+    device = ina._bus._devices[0x40]
+    device._offset_v = 0.0
+    found = capture(ina, 3.0)
+    measured = mean_power(found)
+    assert abs(measured.estimate.value) < 0.1 * measured.estimate.instrument_error
+    (note,) = (note for note in found.notes if "magnitude" in note)
+    assert "charge times bus voltage" in note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 import pytest
 from fake_board import FakeBoard
@@ -240,3 +241,92 @@ def test_mean_of_a_stepped_signal_weighs_by_time() -> None:
     recorder.add(25, 5.0)
     recorder.add(75, 3.0)
     assert mean_of(recorder.take(100)) == pytest.approx(0.25 * 1 + 0.5 * 5 + 0.25 * 3)
+
+
+def test_ina219_clips_every_conversion_that_it_averages() -> None:
+    half = [(k * 532e-6 * 8, 6e-3 if k % 2 else 1e-3) for k in range(1, 40)]
+    rig = Rig("ina219", 1e-3, loads=half)
+    rig.write(CONFIG, 0x0180 | 0b1100 << 3 | 0b111)
+    rig.wait(0.03)
+    # About half of 16 conversions at 40 mV instead of 60, and half at 10 mV.
+    assert rig.read(SHUNT) == pytest.approx((4000 + 1029) / 2, rel=0.15)
+    assert rig.read(SHUNT) < (6000 + 1029) / 2 * 0.85
+
+
+@pytest.mark.parametrize(("alert", "flag"), [(0x8000, 0x0040), (0xA000, 0)])
+def test_ina228_compares_each_conversion_or_the_average_with_the_shunts_limits(alert: int, flag: int) -> None:
+    rig = Rig("ina228", 1e-3, loads=[(1e-3, 3e-3), (3e-3, 1e-3)])
+    rig.write(0x0C, round(20e-3 / 5e-6))
+    rig.write(DIAG_ALRT, alert)
+    rig.write(ADC_CONFIG, 0xB000 | 3 << 9 | 3 << 6 | 2)
+    rig.wait(0.012)
+    assert rig.read(DIAG_ALRT) & 0x0040 == flag
+    assert not rig.read(DIAG_ALRT) & 0x0040  # reading clears what was latched
+    rig.write(0x0D, round(15e-3 / 5e-6))
+    rig.wait(0.012)
+    assert rig.read(DIAG_ALRT) & 0x0020
+
+
+class Interrupted:
+    """Raises KeyboardInterrupt when the virtual chip has run so many lines."""
+
+    def __init__(self, lines: int) -> None:
+        self.left = lines
+        self._before = sys.gettrace()
+
+    def __enter__(self) -> Interrupted:
+        sys.settrace(self._call)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        sys.settrace(self._before)
+
+    def _call(self, frame, event, arg):
+        return self._line if frame.f_globals["__name__"].startswith("pytest_lan_hil.virtual.ina") else None
+
+    def _line(self, frame, event, arg):
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self._line
+
+
+@pytest.mark.parametrize("chip", ["ina219", "ina228"])
+def test_ctrl_c_between_any_two_statements_of_a_conversion_leaves_a_chip_that_converts_on(chip: str) -> None:
+    config, shunt, news = (CONFIG, SHUNT, BUS) if chip == "ina219" else (ADC_CONFIG, VSHUNT, DIAG_ALRT)
+    interrupts = 0
+    for lines in range(1, 400):
+        rig = Rig(chip)
+        repetition = rig.bus.repeat(lambda rig=rig: 1e-3 + 0 * rig.read(news))
+        rig.write(config, CONTINUOUS if chip == "ina219" else 0xB000 | 3 << 9 | 3 << 6)
+        try:
+            with Interrupted(lines):
+                rig.wait(2.5e-3)
+        except KeyboardInterrupt:
+            interrupts += 1
+        else:
+            break
+        rig.wait(6e-3)
+        repetition.stop()
+        assert rig.read(shunt, 2) == pytest.approx(1029 if chip == "ina219" else 10.29e-3 / 5e-6, rel=0.05)
+        rig.bus.close()
+        assert not rig.board.power._recorders
+    assert 50 < interrupts < 399
+
+
+def test_a_repetition_that_ctrl_c_breaks_off_is_due_again_and_never_in_the_past() -> None:
+    rig, calls = Rig("ina219"), []
+
+    def act() -> float:
+        calls.append(rig.board.now)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return 1e-3
+
+    repetition = rig.bus.repeat(act)
+    with pytest.raises(KeyboardInterrupt):
+        rig.wait(5e-3)
+    assert repetition.next_tick() > rig.board.now
+    rig.wait(5e-3)
+    assert len(calls) >= 6
