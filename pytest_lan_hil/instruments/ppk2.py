@@ -158,6 +158,7 @@ class Ppk2:
         for what, act in (
             ("stopping", self._end_stream if self._recording is not None else lambda: None),
             ("letting go of", self._let_go),
+            ("sending the last command to", port.flush),
             ("closing", port.close),
         ):
             try:

@@ -184,6 +184,9 @@ class VirtualPpk2:
                     self._do(command[0], command[1:])
         return len(data)
 
+    def flush(self) -> None:
+        """What was written has arrived already."""
+
     def close(self) -> None:
         """Let the board go; harmless in every state."""
         if not self.is_open:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -64,6 +65,7 @@ class Ppk2OnAPty(threading.Thread):
         self._own, other = pty.openpty()
         tty.setraw(other, termios.TCSANOW)
         self._other = other
+        self._plugged = True
         self.device = os.ttyname(other)
         self.commands = b""
         self.answer = ppk2_words.metadata() if answer is None else answer
@@ -74,7 +76,10 @@ class Ppk2OnAPty(threading.Thread):
 
     def run(self):
         try:
-            while data := os.read(self._own, 64):
+            while self._plugged:
+                if not select.select([self._own], [], [], 0.02)[0]:
+                    continue
+                data = os.read(self._own, 64)
                 self.commands += data
                 if 0x19 in data:
                     os.write(self._own, self.answer)
@@ -92,6 +97,12 @@ class Ppk2OnAPty(threading.Thread):
         until(lambda: struct.unpack("i", fcntl.ioctl(self._other, termios.FIONREAD, b"\0" * 4))[0] == 0)
 
     def unplug(self):
+        # Once only, and not before the thread has let go of its end: the numbers are used again.
+        if not self._plugged:
+            return
+        self._plugged = False
+        self.join(LIMIT_S)
+        assert not self.is_alive()
         os.close(self._other)
         os.close(self._own)
 
@@ -107,10 +118,7 @@ def on_pty(attach):
 
     yield on_pty
     for one in made:
-        try:
-            one.unplug()
-        except OSError:
-            continue
+        one.unplug()
 
 
 def test_none_attached_says_so(attach):
