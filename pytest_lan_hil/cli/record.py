@@ -85,8 +85,10 @@ def record(
         closing(open_analyzer(wiring.analyzer, markers=wiring.markers, supply_v=supply_v)) as analyzer,
     ):
         title = f"recording {seconds:g} s with {analyzer.identity}"
-        with passing(title, analyzer.clock, seconds), _told_to_stop() as told:
-            report = (_stream if isinstance(analyzer, Streaming) else _hold)(analyzer, path, seconds, told)
+        how = _stream if isinstance(analyzer, Streaming) else _hold
+        with passing(title, analyzer.clock, seconds), _told_to_stop() as told, _beside(path) as file:
+            report = how(analyzer, file, seconds, told)
+        report = dataclasses.replace(report, path=path)
         _tell(report, analyzer, as_json=as_json)
     if told.is_set():
         raise KeyboardInterrupt
@@ -95,6 +97,20 @@ def record(
             f"the recording broke off after {report.duration_s:.3f} s of {seconds:g} s: {report.problem}",
             fix=f"{path} holds what was recorded until then, marked incomplete",
         )
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Where to record in place of a file that exists, which is replaced once there is a record."""
+    if not path.exists():
+        yield path
+        return
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    try:
+        yield part
+    finally:
+        if part.exists():
+            part.replace(path)
 
 
 @contextmanager

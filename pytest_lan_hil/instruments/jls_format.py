@@ -8,6 +8,7 @@ user data, as JSON. The format: https://github.com/jetperch/jls, include/jls/for
 from __future__ import annotations
 
 import logging
+import shutil
 import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -18,7 +19,7 @@ import numpy as np
 
 from pytest_lan_hil.instruments.joulescope_models import ACCURACY
 from pytest_lan_hil.model.capture import Accuracy, CurrentRange, EdgeLine, InstrumentIdentity
-from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.model.errors import InputError, InstrumentError
 
 CURRENT, VOLTAGE, POWER, RANGE = "current", "voltage", "power", "current_range"
 UNITS = {CURRENT: "A", VOLTAGE: "V", POWER: "W"}
@@ -101,6 +102,8 @@ def header_of(tree: Mapping[str, Any]) -> Header:
     )
 
 
+# Enough to close a file properly: buffers of pyjls and its indices.
+RESERVE_BYTES = 128 << 20
 _UNKNOWN = Accuracy(0.0, 0.0, 0.0, 0.0, 0.0, "instrument not known", known=False)
 
 
@@ -186,3 +189,25 @@ def _named(line: EdgeLine) -> dict[str, Any]:
 def _edge_line(tree: Mapping[str, Any]) -> EdgeLine:
     times_s = np.asarray(tree["times_s"], np.float64)
     return EdgeLine(**{**tree, "times_s": times_s, "lost": tuple((a, b) for a, b in tree["lost"])})
+
+
+def require_room(path: Path, size_bytes: int) -> None:
+    """Make sure that the disk has room, because pyjls waits for ever, or loses data, on one that is full.
+
+    Args:
+        path: The file that will be written.
+        size_bytes: How large it gets at most; a reserve for its indices and for others comes on top.
+
+    Raises:
+        InstrumentError: There is less.
+    """
+    try:
+        free = shutil.disk_usage(path.resolve().parent).free
+    except OSError:
+        return  # there is no such folder: who makes the file says so
+    if free < size_bytes + RESERVE_BYTES:
+        raise InstrumentError(
+            f"the disk of {path} is full: {free >> 20} MiB are left, {(size_bytes + RESERVE_BYTES) >> 20} MiB"
+            " are needed",
+            fix="make room, write to another disk, or record for a shorter time",
+        )

@@ -6,7 +6,6 @@ that are dropped are missing in the file, and noted, because digital signals can
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ from pytest_lan_hil.instruments.streaming import StreamReport
 from pytest_lan_hil.model.clock import Clock
 from pytest_lan_hil.model.errors import InstrumentError
 
-# Enough to close the file properly: buffers of pyjls and its indices.
-_RESERVE_BYTES = 128 << 20
 _CHECK_EVERY_BYTES = 16 << 20
 _FILL_PIECE = 1 << 20
 _MINUTE = 60 * UTC_HZ
@@ -41,10 +38,12 @@ class JlsRecording(Recording):
 
     Raises:
         InputError: The file can't be made.
+        InstrumentError: The disk is full already.
     """
 
     def __init__(self, path: Path, header: jls_format.Header, lines: Mapping[str, str], clock: Clock) -> None:
         self._path = path
+        jls_format.require_room(path, 0)
         self._file = JlsFile(path, header)
         self._unchecked = _CHECK_EVERY_BYTES
         self._problem = ""
@@ -73,12 +72,10 @@ class JlsRecording(Recording):
         self._unchecked += getattr(message["data"], "nbytes", 0)
         if self._unchecked >= _CHECK_EVERY_BYTES and self.failure is None:
             self._unchecked = 0
-            free = shutil.disk_usage(self._path.parent).free
-            if free < _RESERVE_BYTES:
-                self.failure = InstrumentError(
-                    f"the disk of {self._path} is full: {free >> 20} MiB are left",
-                    fix="make room, or record for a shorter time; what was recorded is kept",
-                )
+            try:
+                jls_format.require_room(self._path, 0)
+            except InstrumentError as error:
+                self.failure = error
         super().add(signal, message)
 
     def close(self, *, problem: str = "") -> None:
@@ -190,6 +187,8 @@ class _LineStream(_Stream):
     """
 
     data_type = "u1"
+
+    _padding = 7
 
     def __init__(self, name: str, file: JlsFile, signal: str) -> None:
         super().__init__(name, file, signal)

@@ -21,6 +21,7 @@ from pytest_lan_hil.instruments.jls_format import (
     VOLTAGE,
     Header,
     check_file,
+    require_room,
 )
 from pytest_lan_hil.instruments.joulescope_models import RANGE_INDICES
 from pytest_lan_hil.instruments.joulescope_time import UTC_EPOCH_S, UTC_HZ
@@ -125,6 +126,13 @@ class JlsFile:
         )
 
 
+def _largest_size(capture: Capture) -> int:
+    """Bytes of a file that holds the capture: current, voltage and power, a code of the range, and bits."""
+    lines = sum(line.bits.nbytes for line in capture.markers.values() if isinstance(line, MarkerLine))
+    # Indices and summaries add a few per cent.
+    return int((capture.count * (3 * 4 + 0.5) + lines) * 1.1)
+
+
 def write_jls(capture: Capture, path: Path | str) -> None:
     """Write a capture as a JLS v2 file, which the Joulescope UI opens and `read_jls` reads back.
 
@@ -157,6 +165,7 @@ def write_jls(capture: Capture, path: Path | str) -> None:
     rates_hz |= {CURRENT: capture.sample_rate_hz, VOLTAGE: capture.sample_rate_hz}
     rates_hz |= {markers[name]: line.sample_rate_hz for name, line in lines.items()}
     codes = _codes(capture)
+    require_room(path, _largest_size(capture))
     file = JlsFile(
         path,
         Header(

@@ -41,6 +41,9 @@ class SignalLog(ABC):
         lost: Spans between them that no message covers, in counts of the sample clock.
     """
 
+    #: Samples at the end of a message that may be none: the rest of the last byte of packed bits.
+    _padding = 0
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.clock_hz = 0
@@ -93,6 +96,11 @@ class SignalLog(ABC):
                 f"the sample ids of {self.name} jumped from {self.stop} to {first_id}:"
                 f" {(first_id - self.stop) / rate:.0f} s are missing",
                 fix="check the Joulescope's USB cable and power, and that this computer did not sleep",
+            )
+        if at < self._count - self._padding:
+            raise InstrumentError(
+                f"samples of {self.name} came twice: from {first_id} on, though it had got to {self.stop}",
+                fix="the Joulescope or its driver is at fault: update both, then record again",
             )
         if at > self._count:
             self._lose(self.stop, first_id)
@@ -197,6 +205,8 @@ class PackedBits:
 
 class LineLog(SignalLog):
     """A digital input: packed bits; where samples were lost it keeps the level it had before."""
+
+    _padding = 7
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

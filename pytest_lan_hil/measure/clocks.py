@@ -18,9 +18,9 @@ from pytest_lan_hil.measure.matching import ANYWHERE, MAX_RATE, edges_of, match
 from pytest_lan_hil.model.capture import Accuracy, Capture, EdgeLine, EdgeRecord, MarkerLine
 from pytest_lan_hil.model.errors import MeasurementInvalid
 
-# A time of start is certain within so many of its 95 % half-widths.
 # Only says how long a record without samples is.
 _EDGES_ALONE_HZ = 1000.0
+# A time of start is certain within so many of its 95 % half-widths.
 _SURE = 2.0
 _HIGH = 0.975
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +165,17 @@ def test_an_existing_file_is_replaced_only_by_force(lan_hil: Command, tmp_path: 
     code, _, _ = lan_hil("record", *ON_VIRTUAL, "--seconds", "0.2", "--out", "a.jls", "--force")
     assert code == 0
     assert read_jls("a.jls", markers={}).duration_s == pytest.approx(0.2)
+
+
+def test_a_forced_recording_that_never_begins_keeps_the_old_file(lan_hil: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.jls").write_bytes(b"old")
+    usage = shutil._ntuple_diskusage(1 << 40, 1 << 40, 1 << 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        code, _, err = lan_hil("record", *ON_VIRTUAL, "--seconds", "0.2", "--out", "a.jls", "--force")
+    assert (code, "is full" in err) == (3, True)
+    assert (tmp_path / "a.jls").read_bytes() == b"old"
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_a_bench_for_several_boards_asks_for_the_board(lan_hil: Command) -> None:

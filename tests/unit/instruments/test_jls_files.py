@@ -410,3 +410,10 @@ def test_holding_a_level_changes_what_is_asked_for_and_nothing_else(level):
         expected = before.copy()
         expected[start:stop] = level
         assert np.unpackbits(bits, bitorder="little").tolist() == expected.tolist()
+
+
+def test_a_disk_without_room_is_told_and_nothing_hangs_or_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 1 << 40, 1 << 20))
+    with pytest.raises(InstrumentError, match="is full: 1 MiB are left"):
+        write_jls(capture(), tmp_path / "a.jls")
+    assert not list(tmp_path.iterdir())

@@ -189,7 +189,7 @@ def test_an_instrument_that_falls_silent_is_told(played, tmp_path):
 
 def test_a_full_disk_ends_the_recording_and_keeps_it(played, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    free = iter([10**12, 10**6])
+    free = iter([10**12, 10**12, 10**6])
     monkeypatch.setattr("pytest_lan_hil.instruments.jls_stream._CHECK_EVERY_BYTES", 2 << 20)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**12, 0, next(free)))
     analyzer, _ = played(steady(1.0, LOAD))
@@ -199,6 +199,15 @@ def test_a_full_disk_ends_the_recording_and_keeps_it(played, tmp_path, monkeypat
     back = read_jls(tmp_path / "a.jls", markers=MARKERS)
     assert 0.1 < back.duration_s < 0.9
     assert not back.complete
+
+
+def test_a_disk_that_is_full_already_is_told_before_a_file_is_made(played, tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**12, 0, 10**6))
+    analyzer, _ = played(steady(1.0, LOAD))
+    with pytest.raises(InstrumentError, match="is full: 0 MiB are left, 128 MiB are needed"):
+        stream(analyzer, tmp_path / "a.jls", 1.0)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, ValueError])

@@ -178,6 +178,7 @@ def test_an_empty_message_adds_nothing():
         ),
         (message(200, np.zeros(4, np.float32), decimation=4), "2000000 Hz / 4"),
         (message(90, np.zeros(4, np.float32)), "went back from 100 to 90"),
+        (message(102, np.zeros(4, np.float32)), "came twice: from 102 on"),
         (message(100 + 61 * CLOCK_HZ, np.zeros(4, np.float32)), "61 s are missing"),
     ],
 )
