@@ -24,11 +24,11 @@ from typing import Any
 import numpy as np
 
 from pytest_lan_hil.model.clock import Clock
-from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual.board import acquire, release
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.ina_front import Repetition
 from pytest_lan_hil.virtual.measured import MeasuredBoard
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, understood
 from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
 from pytest_lan_hil.virtual.traces import Recorder
 
@@ -294,7 +294,7 @@ def open_chip(target: str, options: Mapping[str, str]) -> VirtualGpioChip:
     """Entry point `pytest_lan_hil.gpio_chips`: GPIO lines that are wired to pins of a virtual board.
 
     Args:
-        target: MeasuredBoard, for instance "nrf52840".
+        target: Board, for instance "nrf52840".
         options: An offset = pin ("17=P0.13"), once for each wired line; jitter_us (20); seed (1); fault (see
             `faults`).
 
@@ -304,22 +304,17 @@ def open_chip(target: str, options: Mapping[str, str]) -> VirtualGpioChip:
     """
     wired = {name: pin for name, pin in options.items() if name not in _OPTIONS}
     unknown = sorted(name for name in wired if not (name.isdecimal() and int(name) < LINES))
-    if unknown:
-        raise InputError(
-            f"the virtual GPIO chip has no option {unknown[0]!r}",
-            fix=f"options are: {', '.join(_OPTIONS)}, those of gpiod, and a line (0 to {LINES - 1}) with the"
-            " pin that it is wired to, as 17=P0.13",
-        )
-    try:
+    refuse_unknown(
+        "GPIO chip",
+        unknown,
+        f"{', '.join(_OPTIONS)}, those of gpiod, and a line (0 to {LINES - 1}) with the pin that it is wired"
+        " to, as 17=P0.13",
+    )
+    with understood("GPIO chip", "gpiod+virtual:nrf52840?17=P0.13&seed=1"):
         pins = {int(name): pin_name(pin_number(pin)) for name, pin in wired.items()}
         jitter_s = float(options.get("jitter_us") or 20) * 1e-6
         seed = int(options.get("seed") or 1)
-    except ValueError as error:
-        raise InputError(
-            f"the virtual GPIO chip's options are wrong: {error}",
-            fix="write for instance gpiod+virtual:nrf52840?17=P0.13&seed=1",
-        ) from error
-    faults = Faults.from_environment().plus(options.get("fault", ""))
+    faults = faults_of(options)
     board = acquire(target)
     return VirtualGpioChip(
         board, pins, jitter_s=jitter_s, seed=seed, faults=faults, release=lambda: release(board)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual.board import acquire, release
-from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.js220_capture import GPI_LINES
 from pytest_lan_hil.virtual.js220_driver import VirtualDriver
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, require_supply, understood
 from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
 
 _OPTIONS = (*GPI_LINES, "supply_v", "serial", "seed", "fault")
@@ -26,26 +25,13 @@ def open_driver(target: str, options: Mapping[str, str]) -> VirtualDriver:
         InputError: An unknown option, pin or board, or a number that is none.
         LeaseError: Another process holds the board.
     """
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise InputError(
-            f"the virtual Joulescope has no option {unknown[0]!r}", fix=f"options are: {', '.join(_OPTIONS)}"
-        )
-    try:
+    refuse_unknown("Joulescope", sorted(set(options) - set(_OPTIONS)), ", ".join(_OPTIONS))
+    with understood("Joulescope", "joulescope+virtual:nrf52840?gpi0=P0.13&supply_v=3.0&seed=1"):
         supply_v = float(options.get("supply_v") or 3.0)
         seed = int(options.get("seed") or 1)
         pins = {line: pin_name(pin_number(options[line])) for line in GPI_LINES if options.get(line)}
-    except ValueError as error:
-        raise InputError(
-            f"the virtual Joulescope's options are wrong: {error}",
-            fix="write for instance joulescope+virtual:nrf52840?gpi0=P0.13&supply_v=3.0&seed=1",
-        ) from error
-    if not 1.7 <= supply_v <= 3.6:
-        raise InputError(
-            f"supply_v={supply_v:g} is outside the nRF52840's range",
-            fix="1.7 to 3.6 V (PS, recommended conditions)",
-        )
-    faults = Faults.from_environment().plus(options.get("fault", ""))
+    require_supply(supply_v)
+    faults = faults_of(options)
     serial = options.get("serial") or "000001"
     board = acquire(target)
     board.set_supply(supply_v)

@@ -22,6 +22,7 @@ from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual.board import acquire, release
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.measured import MeasuredBoard
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, understood
 from pytest_lan_hil.virtual.ppk2_front_end import FRONT_END_NOTES, FrontEnd, metadata
 from pytest_lan_hil.virtual.ppk2_stream import LINES, Stream
 from pytest_lan_hil.virtual.sampling import Noise
@@ -51,7 +52,7 @@ def open_port(target: str, options: Mapping[str, str]) -> VirtualPpk2:
     """Entry point `pytest_lan_hil.ppk2_ports`: a virtual PPK2 in the supply of a virtual board.
 
     Args:
-        target: MeasuredBoard, for instance "nrf52840".
+        target: Board, for instance "nrf52840".
         options: d0 to d7 = pin ("P0.13"); serial (default "VIRTUAL1"); seed (default 1); fault (see
             `faults`).
 
@@ -59,20 +60,11 @@ def open_port(target: str, options: Mapping[str, str]) -> VirtualPpk2:
         InputError: An unknown option, pin or board, or a number that is none.
         LeaseError: Another process holds the board.
     """
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise InputError(
-            f"the virtual PPK2 has no option {unknown[0]!r}", fix=f"options are: {', '.join(_OPTIONS)}"
-        )
-    try:
+    refuse_unknown("PPK2", sorted(set(options) - set(_OPTIONS)), ", ".join(_OPTIONS))
+    with understood("PPK2", "ppk2+virtual:nrf52840?mode=source&d0=P0.13&seed=1"):
         seed = int(options.get("seed") or 1)
         pins = {line: pin_name(pin_number(options[line])) for line in LINES if options.get(line)}
-    except ValueError as error:
-        raise InputError(
-            f"the virtual PPK2's options are wrong: {error}",
-            fix="write for instance ppk2+virtual:nrf52840?mode=source&d0=P0.13&seed=1",
-        ) from error
-    faults = Faults.from_environment().plus(options.get("fault", ""))
+    faults = faults_of(options)
     board = acquire(target)
     return VirtualPpk2(
         board,

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from pytest_lan_hil.model.clock import Clock
-from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual import ina219, ina228
 from pytest_lan_hil.virtual.board import acquire, release
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.ina_front import Figures, Front, Repetition
 from pytest_lan_hil.virtual.measured import MeasuredBoard
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, require_supply, understood
 
 _OPTIONS = ("chip", "address", "shunt_ohm", "shunt_tolerance", "supply_v", "seed", "fault")
 _ADDRESS = "0x40"
@@ -169,7 +169,7 @@ def open_bus(target: str, options: Mapping[str, str]) -> VirtualSMBus:
     """Entry point `pytest_lan_hil.i2c_buses`: an INA219 or INA228 in the supply of a virtual board.
 
     Args:
-        target: MeasuredBoard, for instance "nrf52840".
+        target: Board, for instance "nrf52840".
         options: chip ("ina219" or "ina228"); shunt_ohm; shunt_tolerance (default 0.01); address (0x40);
             supply_v (3.0); seed (1); fault (see `faults`).
 
@@ -177,30 +177,20 @@ def open_bus(target: str, options: Mapping[str, str]) -> VirtualSMBus:
         InputError: An unknown option or board, or a number that is none.
         LeaseError: Another process holds the board.
     """
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise InputError(
-            f"the virtual I2C bus has no option {unknown[0]!r}",
-            fix=f"options are: {', '.join(_OPTIONS[1:])}, and those of the instrument",
-        )
-    try:
+    refuse_unknown(
+        "I2C bus",
+        sorted(set(options) - set(_OPTIONS)),
+        f"{', '.join(_OPTIONS[1:])}, and those of the instrument",
+    )
+    with understood("I2C bus", "ina219+virtual:nrf52840?shunt_ohm=10&supply_v=3.0&seed=1"):
         chip = options["chip"]
         shunt_ohm = float(options["shunt_ohm"])
         tolerance = float(options.get("shunt_tolerance") or 0.01)
         supply_v = float(options.get("supply_v") or 3.0)
         seed = int(options.get("seed") or 1)
         address = int(options.get("address") or _ADDRESS, 0)
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"the virtual I2C bus's options are wrong: {error}",
-            fix="write for instance ina219+virtual:nrf52840?shunt_ohm=10&supply_v=3.0&seed=1",
-        ) from error
-    if not 1.7 <= supply_v <= 3.6:
-        raise InputError(
-            f"supply_v={supply_v:g} is outside the nRF52840's range",
-            fix="1.7 to 3.6 V (PS, recommended conditions)",
-        )
-    faults = Faults.from_environment().plus(options.get("fault", ""))
+    require_supply(supply_v)
+    faults = faults_of(options)
     board = acquire(target)
     board.set_supply(supply_v)
     return bus_on(
