@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_lan_hil.cli.analyze_check import check
-from pytest_lan_hil.cli.output import note, print_json, print_table
+from pytest_lan_hil.cli.output import bounded, note, print_json, print_table
 from pytest_lan_hil.cli.traces import (
     COMPARED_HEADINGS,
     HEADINGS,
@@ -166,20 +165,15 @@ def _windows_json(analysis: Analysis, *, explain: bool) -> list[dict[str, Any]]:
             "start_s": start_s,
             "duration_s": float(analysis.windows.duration_s[k]),
             "energy_uj": one.energy_uj if one else None,
-            "energy_uncertainty_uj": _bounded(one.energy_uncertainty_uj) if one else None,
+            "energy_uncertainty_uj": bounded(one.energy_uncertainty_uj) if one else None,
             "mean_power_uw": one.mean_power_uw if one else None,
         }
         if one is None:
             window["reason"] = analysis.reasons[k + 1]
         elif explain:
             window["contributions"] = [
-                {"name": part.name, "half_width_uj": _bounded(part.half_width), "source": part.source}
+                {"name": part.name, "half_width_uj": bounded(part.half_width), "source": part.source}
                 for part in one.contributions
             ]
         listed.append(window)
     return listed
-
-
-def _bounded(value: float) -> float | None:
-    """JSON has no infinity: an uncertainty without bound is null."""
-    return value if math.isfinite(value) else None

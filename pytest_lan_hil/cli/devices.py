@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from pytest_lan_hil.cli.output import activity, note, passing, print_json, print_table, progress
+from pytest_lan_hil.cli.output import activity, bounded, note, passing, print_json, print_table, progress
 from pytest_lan_hil.cli.project import find_project
 from pytest_lan_hil.config import Bench, Board, Wiring, load_board, wire
 from pytest_lan_hil.dut.image import check_fits, load_image
@@ -55,14 +57,9 @@ def measure(
         InputError: not a length of time.
         MeasurementInvalid: nothing could be measured.
     """
-    if not 0 < seconds < float("inf"):
-        raise InputError(
-            f"--seconds {seconds:g} is not a length of time", fix="give more than 0: --seconds 10"
-        )
+    require_length(seconds, example=10)
     board, bench, wiring = set_up(board_name, bench_name)
-    run = BoardRun(board, bench, wiring, wait_s=wait_s)
-    interrupted = True
-    try:
+    with letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run:
         with activity(f"preparing {board.name} on bench {bench.name}"):
             firmware = run.prepare(image_name)
         opened = run.open()
@@ -71,14 +68,6 @@ def measure(
             record(opened) as recording,
         ):
             opened.dut.run_for(seconds)
-        interrupted = False
-    except HilError:
-        interrupted = False
-        raise
-    finally:
-        problem = run.close(interrupted=interrupted)
-        if problem:
-            note(f"lan-hil: {problem}")
     found, missing = _measurements(recording)
     if as_json:
         print_json(
@@ -100,6 +89,34 @@ def measure(
                 print("\n".join(["", *explain(measurement)]))
     if not found:
         raise MeasurementInvalid(f"nothing could be measured on {board.name}", fix="see the reasons above")
+
+
+def require_length(seconds: float, *, example: int) -> None:
+    """Refuse what is not a length of time.
+
+    Raises:
+        InputError: Not a number above 0.
+    """
+    if not 0 < seconds < math.inf:
+        raise InputError(
+            f"--seconds {seconds:g} is not a length of time", fix=f"give more than 0: --seconds {example}"
+        )
+
+
+@contextmanager
+def letting_go(run: BoardRun) -> Iterator[BoardRun]:
+    """Around the use of a board: it is let go in every case, and after Ctrl-C left freshly reset."""
+    interrupted = True
+    try:
+        yield run
+        interrupted = False
+    except HilError:
+        interrupted = False
+        raise
+    finally:
+        problem = run.close(interrupted=interrupted)
+        if problem:
+            note(f"lan-hil: {problem}")
 
 
 def set_up(board_name: str, bench_name: str | None) -> tuple[Board, Bench, Wiring]:
@@ -142,12 +159,6 @@ def _print(
 def _plain(measurement: Measurement) -> dict[str, Any]:
     """As JSON holds it: an unbounded limit is null."""
     tree = dataclasses.asdict(measurement)
-    tree["estimate"] = _bounded(tree["estimate"])
-    tree["contributions"] = [_bounded(part) for part in tree["contributions"]]
+    for part in (tree["estimate"], *tree["contributions"]):
+        part.update((key, bounded(value)) for key, value in part.items() if isinstance(value, float))
     return tree
-
-
-def _bounded(tree: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and math.isinf(value) else value for key, value in tree.items()
-    }

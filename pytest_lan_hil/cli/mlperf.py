@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytest_lan_hil.cli.devices import set_up
+from pytest_lan_hil.cli.devices import letting_go, require_length, set_up
 from pytest_lan_hil.cli.output import activity, note, print_json
 from pytest_lan_hil.cli.project import find_project
-from pytest_lan_hil.model.errors import DutError, HilError, InputError
+from pytest_lan_hil.model.errors import DutError, InputError
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.mlperf.files import results_folder
 from pytest_lan_hil.run.mlperf.outcome import Outcome, to_json
@@ -79,20 +79,10 @@ def _board(
 ) -> Iterator[Opened]:
     """The board, flashed and proved; let go in every case."""
     board, bench, wiring = set_up(board_name, bench_name)
-    run = BoardRun(board, bench, wiring, wait_s=wait_s)
-    interrupted = True
-    try:
+    with letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run:
         with activity(f"preparing {board.name} on bench {bench.name}"):
             opened = open_board(run, image, mode)
         yield opened
-        interrupted = False
-    except HilError:
-        interrupted = False
-        raise
-    finally:
-        problem = run.close(interrupted=interrupted)
-        if problem:
-            note(f"lan-hil: {problem}")
 
 
 def make_plan(
@@ -111,10 +101,7 @@ def make_plan(
     """
     if mode not in MODES:
         raise InputError(f"lan-hil mlperf {mode}: no such procedure", fix=f"choose one of {', '.join(MODES)}")
-    if not 0 < seconds < float("inf"):
-        raise InputError(
-            f"--seconds {seconds:g} is not a length of time", fix="give more than 0: --seconds 10"
-        )
+    require_length(seconds, example=10)
     folder = None if dataset is None else Path(dataset)
     if folder is not None and not folder.is_dir():
         raise InputError(

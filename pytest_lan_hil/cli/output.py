@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,11 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON; paths and other objects as their text."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False))
+
+
+def bounded(value: float) -> float | None:
+    """JSON has no infinity: a limit or an uncertainty without bound is null."""
+    return value if math.isfinite(value) else None
 
 
 def note(line: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_lan_hil.cli.devices import set_up
+from pytest_lan_hil.cli.devices import require_length, set_up
 from pytest_lan_hil.cli.output import note, passing, print_json
 from pytest_lan_hil.cli.project import find_project
 from pytest_lan_hil.config import Wiring, load_bench
@@ -72,10 +72,7 @@ def record(
         InputError: Not a length of time, no such bench, or a file that can't be recorded into.
         MeasurementInvalid: The recording broke off; the file holds what there was.
     """
-    if not 0 < seconds < float("inf"):
-        raise InputError(
-            f"--seconds {seconds:g} is not a length of time", fix="give more than 0: --seconds 3600"
-        )
+    require_length(seconds, example=3600)
     path = target.path()
     wiring, supply_v = _wiring(bench_name, board_name)
     if wiring.analyzer is None:

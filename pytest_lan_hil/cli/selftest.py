@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from pytest_lan_hil.cli.devices import set_up
-from pytest_lan_hil.cli.output import activity, note, print_json
+from pytest_lan_hil.cli.devices import letting_go, set_up
+from pytest_lan_hil.cli.output import activity, print_json
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.selftest import SelfTest
 from pytest_lan_hil.run.bench import is_replay
@@ -67,17 +67,14 @@ def selftest(
             noise_block_s=floor.block_s,
         )
     if loop is not None:
-        run = BoardRun(board, bench, wiring, wait_s=wait_s)
-        try:
-            with activity(f"comparing {marker} and {twin} over {count} inferences"):
-                run.prepare(None)
-                opened = run.open()
-                edges = measure_edges(opened, marker, twin, count)
-                identity = opened.measuring_identity
-        finally:
-            problem = run.close(interrupted=False)
-            if problem:
-                note(f"lan-hil: {problem}")
+        with (
+            letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run,
+            activity(f"comparing {marker} and {twin} over {count} inferences"),
+        ):
+            run.prepare(None)
+            opened = run.open()
+            edges = measure_edges(opened, marker, twin, count)
+            identity = opened.measuring_identity
         result = _for_analyzer(result, str(identity), made_at, simulated=opened.simulated)
         result = dataclasses.replace(
             result,

@@ -25,8 +25,8 @@ CAPABILITIES: dict[str, str] = {
 }
 
 
-class PowerAnalyzer(Protocol):
-    """An opened power analyzer. One capture at a time; `close` is always safe and may be repeated."""
+class Instrument(Protocol):
+    """What every opened instrument has in common; `close` is always safe and may be repeated."""
 
     @property
     def identity(self) -> InstrumentIdentity:
@@ -40,16 +40,24 @@ class PowerAnalyzer(Protocol):
 
     @property
     def clock(self) -> Clock:
-        """The clock that its samples follow: the host's, or a simulation's."""
+        """The clock that its samples or time stamps follow: the host's, or a simulation's."""
         ...
 
     def start(self) -> None:
-        """Begin a capture.
+        """Begin a record; one at a time.
 
         Raises:
-            InstrumentError: The instrument refuses, is gone, or is capturing already.
+            InstrumentError: The instrument refuses, is gone, or is recording already.
         """
         ...
+
+    def close(self) -> None:
+        """Release the instrument; a record under way is thrown away."""
+        ...
+
+
+class PowerAnalyzer(Instrument, Protocol):
+    """An opened power analyzer."""
 
     def stop(self) -> Capture:
         """End the capture and return the record from `start` to now.
@@ -61,36 +69,9 @@ class PowerAnalyzer(Protocol):
         """
         ...
 
-    def close(self) -> None:
-        """Release the instrument; a capture under way is thrown away."""
-        ...
 
-
-class EdgeSource(Protocol):
-    """An opened source of time-stamped edges. One record at a time; `close` may be repeated."""
-
-    @property
-    def identity(self) -> InstrumentIdentity:
-        """Which source this is."""
-        ...
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """Keys of `CAPABILITIES` that it offers as it is wired."""
-        ...
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that its time stamps follow: the host's, or a simulation's."""
-        ...
-
-    def start(self) -> None:
-        """Begin a record.
-
-        Raises:
-            InstrumentError: The source refuses, is gone, or is recording already.
-        """
-        ...
+class EdgeSource(Instrument, Protocol):
+    """An opened source of time-stamped edges."""
 
     def stop(self) -> EdgeRecord:
         """End the record and return every edge from `start` to now.
@@ -98,8 +79,4 @@ class EdgeSource(Protocol):
         Raises:
             InstrumentError: No record was started.
         """
-        ...
-
-    def close(self) -> None:
-        """Release the lines; a record under way is thrown away."""
         ...

@@ -147,7 +147,12 @@ def _between_stamps(capture: Capture) -> EdgeLine:
         )
     if isinstance(line, EdgeLine):
         return replace(line, times_s=falls, high_at_start=False)
-    return EdgeLine(falls, False, line.count / line.sample_rate_hz, 1 / line.sample_rate_hz)  # noqa: FBT003
+    return EdgeLine(
+        falls,
+        high_at_start=False,
+        duration_s=line.count / line.sample_rate_hz,
+        resolution_s=1 / line.sample_rate_hz,
+    )
 
 
 def _require_count(capture: Capture, inferences: int) -> None:
