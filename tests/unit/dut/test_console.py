@@ -292,6 +292,6 @@ def test_simulated_time_limits_are_exact() -> None:
 
 def test_a_simulation_that_stands_still_is_not_waited_for_for_ever() -> None:
     port = ClockedPort([])
-    port.read = lambda size: b""  # type: ignore[method-assign]
+    port.read = lambda size: b""
     with Console(port, "clocked://") as console, pytest.raises(ConsoleError, match="clock stands still"):
         console.expect("m-ready", timeout_s=1)

@@ -56,12 +56,12 @@ def test_everything_that_is_written_is_read_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.voltage_v, written.voltage_v)
     line = read.markers["inference"]
     assert isinstance(line, MarkerLine)
-    np.testing.assert_array_equal(line.bits, written.markers["inference"].bits)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(line.bits, written.markers["inference"].bits)
     assert (line.count, line.sample_rate_hz) == (2000, 2e5)
     edges = read.markers["phase"]
     assert isinstance(edges, EdgeLine)
     assert edges.times_s.tolist() == [1e-3, 4e-3]
-    assert dataclasses.replace(edges, times_s=0) == dataclasses.replace(written.markers["phase"], times_s=0)  # type: ignore[arg-type, call-arg]
+    assert dataclasses.replace(edges, times_s=0) == dataclasses.replace(written.markers["phase"], times_s=0)
     assert read.ranges is not None
     assert read.ranges.starts.tolist() == [0, 500]
     for name in (
@@ -98,7 +98,7 @@ def test_a_file_made_by_hand_needs_rate_current_and_voltage_only(tmp_path: Path)
     )
     capture = read_capture(tmp_path / "x.npz")
     assert (capture.count, capture.sample_rate_hz) == (4, 1000)
-    assert capture.markers["inference"].count == 4  # type: ignore[union-attr]
+    assert capture.markers["inference"].count == 4
     assert any("does not say which instrument" in note for note in capture.notes)
     renamed = read_capture(tmp_path / "x.npz", markers={"work": "inference"}, instrument="js220")
     assert list(renamed.markers) == ["work"]
@@ -197,7 +197,7 @@ LIMITS = {
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, changed: dict[str, object], says: str) -> None:
-    np.savez(tmp_path / "x.npz", **{**GOOD, **changed})  # type: ignore[arg-type]
+    np.savez(tmp_path / "x.npz", **{**GOOD, **changed})
     with pytest.raises(InputError, match=says):
         read_capture(tmp_path / "x.npz")
 
@@ -211,7 +211,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_time_stamps_of_edges_are_as_fine_as_a_sample_unless_meta_says_so(tmp_path: Path) -> None:
     for told, resolution_s in (({}, 1e-3), ({"resolution_s": 1e-6}, 1e-6)):
-        np.savez(tmp_path / "x.npz", **{**GOOD, **EDGES, **meta(edges={"x": told})})  # type: ignore[arg-type]
+        np.savez(tmp_path / "x.npz", **{**GOOD, **EDGES, **meta(edges={"x": told})})
         line = read_capture(tmp_path / "x.npz").markers["x"]
         assert isinstance(line, EdgeLine)
         assert line.resolution_s == resolution_s

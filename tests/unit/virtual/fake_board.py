@@ -61,3 +61,20 @@ class FakeBoard:
             self.now = stop
             for listener in tuple(self._listeners):
                 listener.advanced(stop)
+
+
+def duty_cycle(seconds, sleep_a=3e-6, run_a=4e-3):
+    """Loads and edges of a board that is awake for 3 ms of every 32 ms, and infers for 2 ms of them."""
+    loads, edges = [], []
+    for k in range(int(seconds / 0.032) + 1):
+        at = 0.005 + k * 0.032
+        loads += [(at, run_a), (at + 0.003, sleep_a)]
+        edges += [(at + 0.0005, "P0.13", True), (at + 0.0025, "P0.13", False)]
+    return {"current_a": sleep_a, "loads": loads, "edges": edges}
+
+
+def record(analyzer, seconds):
+    """A capture of so many virtual seconds."""
+    analyzer.start()
+    analyzer.clock.sleep(seconds)
+    return analyzer.stop()

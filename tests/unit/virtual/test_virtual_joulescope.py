@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_board import FakeBoard
+from fake_board import FakeBoard, duty_cycle, record
 from joulescope.v1.js220 import DeviceJs220
 
 from pytest_lan_hil.instruments.joulescope import Joulescope
@@ -39,22 +39,6 @@ def instrument_on(board, **options):
     analyzer.open_device()
     analyzer.configure(current_range="auto", voltage_range="15V")
     return analyzer
-
-
-def record(analyzer, seconds):
-    analyzer.start()
-    analyzer.clock.sleep(seconds)
-    return analyzer.stop()
-
-
-def duty_cycle(seconds, sleep_a=3e-6, run_a=4e-3):
-    """Awake for 3 ms of every 32 ms, with the inference line high for 2 ms of them."""
-    loads, edges = [], []
-    for k in range(int(seconds / 0.032) + 1):
-        at = 0.005 + k * 0.032
-        loads += [(at, run_a), (at + 0.003, sleep_a)]
-        edges += [(at + 0.0005, "P0.13", True), (at + 0.0025, "P0.13", False)]
-    return FakeBoard(sleep_a, loads=loads, edges=edges)
 
 
 def limit_of(level_a):
@@ -336,7 +320,7 @@ def test_samples_are_noisy_and_quantised():
 
 
 def test_marker_and_current_share_one_clock():
-    capture = record(instrument_on(duty_cycle(0.5)), 0.5)
+    capture = record(instrument_on(FakeBoard(**duty_cycle(0.5))), 0.5)
     line = capture.markers["inference"]
     assert (line.sample_rate_hz, capture.sample_rate_hz) == (2e6, 1e6)
     levels = np.unpackbits(line.bits, bitorder="little")[: line.count]
@@ -348,16 +332,16 @@ def test_marker_and_current_share_one_clock():
 
 
 def test_two_runs_that_do_the_same_get_the_same_samples():
-    first, second = (record(instrument_on(duty_cycle(0.5)), 0.3) for _ in range(2))
+    first, second = (record(instrument_on(FakeBoard(**duty_cycle(0.5))), 0.3) for _ in range(2))
     assert np.array_equal(first.current_a, second.current_a)
     assert np.array_equal(first.voltage_v, second.voltage_v)
     assert np.array_equal(first.markers["inference"].bits, second.markers["inference"].bits)
-    other = record(instrument_on(duty_cycle(0.5), seed=2), 0.3)
+    other = record(instrument_on(FakeBoard(**duty_cycle(0.5)), seed=2), 0.3)
     assert not np.array_equal(first.current_a, other.current_a)
 
 
 def test_how_time_is_cut_does_not_change_a_sample():
-    whole, pieces = instrument_on(duty_cycle(0.5)), instrument_on(duty_cycle(0.5))
+    whole, pieces = instrument_on(FakeBoard(**duty_cycle(0.5))), instrument_on(FakeBoard(**duty_cycle(0.5)))
     whole.start()
     pieces.start()
     whole.clock.sleep(0.2)
@@ -383,14 +367,14 @@ def test_dropped_samples_are_a_gap_with_the_rest_unharmed():
 
 @pytest.mark.parametrize(("fault", "level"), [("stuck_low=gpi0", 0), ("stuck_high=gpi0", 1)])
 def test_a_stuck_input_shows_no_edge_while_the_current_moves(fault, level):
-    capture = record(instrument_on(duty_cycle(0.3), fault=fault), 0.3)
+    capture = record(instrument_on(FakeBoard(**duty_cycle(0.3)), fault=fault), 0.3)
     line = capture.markers["inference"]
     assert set(np.unpackbits(line.bits, bitorder="little")[: line.count].tolist()) == {level}
     assert capture.current_a.max() > 1000 * np.median(capture.current_a) / 2
 
 
 def test_an_analyzer_that_vanishes_leaves_a_record_that_is_not_complete():
-    board = duty_cycle(1.0)
+    board = FakeBoard(**duty_cycle(1.0))
     analyzer = instrument_on(board, fault="analyzer_vanish@0.33")
     capture = record(analyzer, 1.0)
     assert not capture.complete

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_board import TICK_HZ, FakeBoard
+from fake_board import TICK_HZ, FakeBoard, duty_cycle, record
 from numpy.testing import assert_allclose, assert_array_equal
 from ppk2_api.ppk2_api import PPK2_API
 
@@ -68,22 +68,6 @@ def instrument_on(monkeypatch):
         analyzer.close()
 
 
-def record(analyzer, seconds):
-    analyzer.start()
-    analyzer.clock.sleep(seconds)
-    return analyzer.stop()
-
-
-def duty_cycle(seconds, sleep_a=3e-6, run_a=4e-3):
-    """Awake for 3 ms of every 32 ms, with the inference line high for 2 ms of them."""
-    loads, edges = [], []
-    for k in range(int(seconds / 0.032) + 1):
-        at = 0.005 + k * 0.032
-        loads += [(at, run_a), (at + 0.003, sleep_a)]
-        edges += [(at + 0.0005, "P0.13", True), (at + 0.0025, "P0.13", False)]
-    return PoweredBoard(sleep_a, loads=loads, edges=edges)
-
-
 def bits(line):
     return np.unpackbits(line.bits, bitorder="little")[: line.count]
 
@@ -107,7 +91,7 @@ def test_the_package_reads_calibration_and_current_from_the_port():
 
 def test_what_a_port_sends_depends_on_serial_and_seed_alone():
     def sent(**options):
-        api = package_on(port_on(duty_cycle(0.2), **options))
+        api = package_on(port_on(PoweredBoard(**duty_cycle(0.2)), **options))
         api.start_measuring()
         api.ser.clock.sleep(0.2)
         api.stop_measuring()
@@ -159,17 +143,17 @@ def test_a_steady_current_is_read_within_the_stated_error_of_its_range(instrumen
 
 
 def test_the_record_equals_the_packages_decoding_of_the_same_bytes(instrument_on):
-    api = package_on(port_on(duty_cycle(0.5)))
+    api = package_on(port_on(PoweredBoard(**duty_cycle(0.5))))
     api.start_measuring()
     api.ser.clock.sleep(0.5)
     api.stop_measuring()
     samples, _ = api.get_samples(api.get_data())
-    capture = record(instrument_on(duty_cycle(0.5)), 0.5)
+    capture = record(instrument_on(PoweredBoard(**duty_cycle(0.5))), 0.5)
     assert_allclose(capture.current_a, np.array(samples) / 1e6, rtol=1e-6, atol=1e-13)
 
 
 def test_charge_of_a_duty_cycle_is_right_within_range_errors_and_switches(instrument_on):
-    capture = record(instrument_on(duty_cycle(3.2)), 3.2)
+    capture = record(instrument_on(PoweredBoard(**duty_cycle(3.2))), 3.2)
     true_a = (3e-3 * 4e-3 + 29e-3 * 3e-6) / 32e-3
     switching = np.isin(
         np.repeat(capture.ranges.indices, np.diff([*capture.ranges.starts, capture.count])), 5
@@ -179,7 +163,7 @@ def test_charge_of_a_duty_cycle_is_right_within_range_errors_and_switches(instru
 
 
 def test_samples_within_a_range_switch_are_a_range_of_their_own_with_an_error_of_their_own(instrument_on):
-    capture = record(instrument_on(duty_cycle(0.32)), 0.32)
+    capture = record(instrument_on(PoweredBoard(**duty_cycle(0.32))), 0.32)
     runs = capture.ranges
     lengths = np.diff([*runs.starts, capture.count])
     switches = runs.indices == len(RANGES)
@@ -192,7 +176,7 @@ def test_samples_within_a_range_switch_are_a_range_of_their_own_with_an_error_of
 
 
 def test_marker_lines_are_on_the_samples_grid(instrument_on):
-    capture = record(instrument_on(duty_cycle(0.1)), 0.1)
+    capture = record(instrument_on(PoweredBoard(**duty_cycle(0.1))), 0.1)
     line = capture.markers["inference"]
     assert (line.count, line.sample_rate_hz) == (10_000, 100_000)
     rises = np.flatnonzero(np.diff(bits(line).astype(int)) == 1) + 1
@@ -219,7 +203,7 @@ def test_the_voltage_is_assumed_and_the_record_says_so(instrument_on, options, o
     ],
 )
 def test_lost_samples_become_a_gap_of_their_length(instrument_on, fault, gap):
-    capture = record(instrument_on(duty_cycle(2), fault=fault), 2)
+    capture = record(instrument_on(PoweredBoard(**duty_cycle(2)), fault=fault), 2)
     assert capture.gaps == (Gap(*gap),)
     assert capture.count == 200_000
     assert_array_equal(np.flatnonzero(np.isnan(capture.current_a)), np.arange(*gap))
