@@ -12,22 +12,20 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from pytest_lan_hil.virtual.chip import make_chip
 from pytest_lan_hil.virtual.clock import VirtualClock
 from pytest_lan_hil.virtual.debug_port import DebugPort
-from pytest_lan_hil.virtual.faults import Faults
+from pytest_lan_hil.virtual.faults import Fault, Faults
 from pytest_lan_hil.virtual.names import silicon_of
 from pytest_lan_hil.virtual.silicon import interrupts
-from pytest_lan_hil.virtual.silicon.nrf52840.chip import NONVOLATILE_SIZE, Nrf52840
-from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import PORT_NUMBER as CTRL_AP
-from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICK_HZ
-from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
 from pytest_lan_hil.virtual.state import BoardState
 from pytest_lan_hil.virtual.traces import PinTrace, PowerTrace
 from pytest_lan_hil.virtual.uart_line import UartLine
 
-# How long virtual time runs at a stretch before a waiting host looks again: the frame of a USB serial
-# adapter.
-_LOOK_TICKS = TICK_HZ // 1000
+# How often a waiting host looks, at least: the frame of a USB serial adapter is a millisecond.
+_LOOKS_HZ = 1000
+NOMINAL_SUPPLY_V = 3.0
+_SAGGED_V = 1.5  # of a scripted brown-out
 # Looks that are left out at most while the chip sleeps: another thread that writes must not wait long.
 _MOST_LOOKS = 100
 
@@ -48,7 +46,7 @@ class VirtualBoard:
     """One virtual board.
 
     Args:
-        name: "nrf52840", or "nrf52840-<anything>" for a further one.
+        name: A kind of silicon ("nrf52840"), or "nrf52840-<anything>" for a further one.
         state: What it keeps between processes; None for a board that forgets.
 
     Attributes:
@@ -58,8 +56,8 @@ class VirtualBoard:
         lock: Held while virtual time passes; hold it to look at several things at one instant.
         power: Supply current.
         pins: Pin levels.
-        uart0: The serial line on UARTE0.
-        uart1: The serial line on UARTE1.
+        uarts: The serial lines, by the names that URLs use.
+        uart0: The console's.
         faults: Scripted in the environment when the board was made.
     """
 
@@ -70,21 +68,30 @@ class VirtualBoard:
         self.power = PowerTrace()
         self.pins = PinTrace()
         self._state = state
+        self._supply_v = NOMINAL_SUPPLY_V
         self._listeners: list[Listener] = []
-        self.chip = Nrf52840(serial=name, on_current=self._current, on_level=self._edge)
-        self.debug_port = DebugPort(self.chip, {CTRL_AP: self.chip.ctrl_ap})
+        silicon = silicon_of(name)
+        self._pin_names = silicon.pins
+        self._lowest_supply_v = silicon.supply_v[0]
+        self._brown_outs: list[str] = []
+        self.chip = make_chip(silicon, serial=name, on_current=self._current, on_level=self._edge)
+        self.debug_port = DebugPort(self.chip, self.chip.access_ports)
         timeline = self.chip.timeline
-        self.clock = VirtualClock(lambda: timeline.now, self.advance, TICK_HZ)
-        self.uart0 = UartLine(timeline, self.faults)
-        self.uart1 = UartLine(timeline, Faults())
-        self.chip.wire_uarts(self.uart0, self.uart1)
-        self.uart0.receiver = self.chip.uarte0
-        self.uart1.receiver = self.chip.uarte1
+        self.clock = VirtualClock(lambda: timeline.now, self.advance, timeline.tick_hz)
+        self._look_ticks = timeline.tick_hz // _LOOKS_HZ
+        self.uarts: dict[str, UartLine] = {}
+        for uart, receiver in self.chip.uarts.items():
+            line = UartLine(timeline, Faults() if self.uarts else self.faults)
+            receiver.line, line.receiver = line, receiver
+            self.uarts[uart] = line
+        self.uart0 = self.uarts["uart0"]
         self.chip.on_nonvolatile_settled = self.save
         if state is not None:
-            stored = state.load(NONVOLATILE_SIZE)
+            stored = state.load(self.chip.nonvolatile_size)
             if stored is not None:
                 self.chip.load_nonvolatile(stored)
+        for fault in self.faults.named("brown_out"):
+            self._script_brown_out(fault)
         self.chip.reset("power_on")
 
     def _current(self, tick: int, current_a: float) -> None:
@@ -92,7 +99,7 @@ class VirtualBoard:
             self.power.step(tick, current_a)
 
     def _edge(self, pin: int, level: bool) -> None:  # noqa: FBT001 - a signal's value
-        self.pins.edge(self.now, pin_name(pin), level)
+        self.pins.edge(self.now, self._pin_names.name(pin), level)
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -104,7 +111,7 @@ class VirtualBoard:
     @property
     def tick_hz(self) -> int:
         """Ticks per virtual second."""
-        return TICK_HZ
+        return self.chip.timeline.tick_hz
 
     def advance(self, ticks: int) -> None:
         """Let virtual time pass. It passes for a halted, sleeping or switched-off core as well.
@@ -123,6 +130,8 @@ class VirtualBoard:
                     return
                 stop = min([target, *(listener.next_tick() for listener in self._listeners)])
                 self.chip.run_until(max(stop, self.now + 1))
+                for line in self.uarts.values():
+                    line.catch_up()
                 now = self.now
                 # Ctrl-C between two statements of a listener would leave it with half a message.
                 with interrupts.deferred():
@@ -135,7 +144,8 @@ class VirtualBoard:
         Returns:
             False if `limit_s` virtual seconds passed first.
         """
-        limit = self.now + round(limit_s * TICK_HZ)
+        # A wait that rounds to nothing would never end for a caller that waits for the rest of its time.
+        limit = self.now + (max(round(limit_s * self.tick_hz), 1) if limit_s > 0 else 0)
         while not done():
             if self.now >= limit:
                 return False
@@ -146,8 +156,10 @@ class VirtualBoard:
         """The first look, in steps of a virtual millisecond, that may see something new."""
         with self.lock:
             now, quiet = self.now, self.chip.quiet_until()
-        looks = _MOST_LOOKS if quiet is None else min(max(-(-(quiet - now) // _LOOK_TICKS), 1), _MOST_LOOKS)
-        return now + looks * _LOOK_TICKS
+        looks = (
+            _MOST_LOOKS if quiet is None else min(max(-(-(quiet - now) // self._look_ticks), 1), _MOST_LOOKS)
+        )
+        return now + looks * self._look_ticks
 
     def attach(self, listener: Listener) -> None:
         """Have somebody follow virtual time."""
@@ -172,14 +184,38 @@ class VirtualBoard:
             self.chip.hold_pin_reset(asserted=asserted)
 
     def pin_reset(self) -> None:
-        """The reset button. It works whether or not UICR.PSELRESET selects a pin."""
+        """The reset button. (On an nRF52840 it works whether or not UICR.PSELRESET selects a pin.)"""
         with self.lock:
             self.chip.reset("pin")
 
     def set_supply(self, supply_v: float) -> None:
-        """The supply voltage, in volts."""
+        """The supply voltage, in volts; below the lowest that the chip works at, it is held in reset."""
         with self.lock:
-            self.chip.power_model.set_supply(supply_v)
+            self._supply_v = supply_v
+            self._apply_supply(supply_v)
+
+    def _apply_supply(self, supply_v: float) -> None:
+        if supply_v < self._lowest_supply_v:
+            at_s = self.clock.monotonic()
+            self._brown_outs.append(
+                f"brown-out at {at_s:.6f} s: a supply of {supply_v:g} V is below the "
+                f"{self._lowest_supply_v:g} V that the "
+                "chip needs; it was held in power-on reset"
+            )
+            self.debug_port.reset()
+        self.chip.set_supply(supply_v)
+
+    def _script_brown_out(self, fault: Fault) -> None:
+        timeline = self.chip.timeline
+
+        def sag() -> None:
+            self._apply_supply(_SAGGED_V)
+
+        def recover() -> None:
+            self._apply_supply(self._supply_v)
+
+        timeline.schedule(timeline.ticks(fault.at), sag)
+        timeline.schedule(timeline.ticks(fault.at + fault.length), recover)
 
     def drive_pin(self, pin: str, level: bool | None) -> None:  # noqa: FBT001 - a signal
         """Drive a pin from outside (None: let it float).
@@ -188,12 +224,12 @@ class VirtualBoard:
             ValueError: No such pin.
         """
         with self.lock:
-            self.chip.gpio.drive_external(pin_number(pin), level)
+            self.chip.drive_pin(self._pin_names.number(pin), level)
 
     @property
     def identity_notes(self) -> tuple[str, ...]:
-        """Figures of the power and timing model that are not confirmed."""
-        return self.chip.notes
+        """What a reader must know: brown-outs, then what the chip says (unconfirmed figures among it)."""
+        return (*self._brown_outs, *self.chip.notes)
 
     # -- nonvolatile -------------------------------------------------------------------------------------
 

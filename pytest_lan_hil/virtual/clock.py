@@ -24,6 +24,6 @@ class VirtualClock:
         return self._now() / self._tick_hz
 
     def sleep(self, seconds: float) -> None:
-        """Let virtual time pass; returns as soon as the machine has simulated it."""
+        """Let virtual time pass, a tick at least; returns as soon as the machine has simulated it."""
         if seconds > 0:
-            self._advance(round(seconds * self._tick_hz))
+            self._advance(max(round(seconds * self._tick_hz), 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from pytest_lan_hil.model.errors import BlockedError
 from pytest_lan_hil.virtual import ahb_ap
 from pytest_lan_hil.virtual.ahb_ap import AhbAp
 from pytest_lan_hil.virtual.wire import TransferFault
@@ -34,6 +35,11 @@ T = TypeVar("T")
 
 class Chip(ahb_ap.Chip, Protocol):
     """What the debug port needs from the chip behind it."""
+
+    @property
+    def powered(self) -> bool:
+        """The supply is high enough for debug port and core."""
+        ...
 
     def set_debug_power(self, *, powered: bool) -> None:
         """The debug domain is powered up or down."""
@@ -66,7 +72,8 @@ _NO_PORT = _NoPort()
 
 
 class DebugPort:
-    """An SW-DP. All its methods raise TransferFault where the wire would answer FAULT.
+    """An SW-DP. All its methods raise TransferFault where the wire would answer FAULT, and BlockedError where
+    it would not answer because the chip has too little supply.
 
     Args:
         chip: Behind the AHB-AP, which is access port 0.
@@ -90,10 +97,20 @@ class DebugPort:
         self._dlcr = 0
         self._set_power(powered=False)
 
+    def _require_supply(self) -> None:
+        if not self._chip.powered:
+            raise BlockedError(
+                "the board's supply is too low for its chip: it is held in power-on reset (brown-out), and "
+                "its debug "
+                "port does not answer",
+                fix="raise the supply (supply_v of board and bench; fault=brown_out scripts it on purpose)",
+            )
+
     # -- debug port --------------------------------------------------------------------------------------
 
     def read_dp(self, address: int) -> int:
         """Read IDR, CTRL/STAT (or DLCR in bank 1), RESEND or RDBUFF."""
+        self._require_supply()
         if address == DP_IDR:
             return DPIDR
         if address == DP_CTRL_STAT:
@@ -102,6 +119,7 @@ class DebugPort:
 
     def write_dp(self, address: int, value: int) -> None:
         """Write ABORT, CTRL/STAT (or DLCR in bank 1) or SELECT."""
+        self._require_supply()
         if address == DP_ABORT:
             for clear, flag in _ABORT_CLEARS.items():
                 if value & clear:
@@ -152,6 +170,7 @@ class DebugPort:
 
     def _try(self, access: Callable[..., T], *arguments: object) -> T:
         """One access to a port; a fault sticks until it is aborted."""
+        self._require_supply()
         if self._sticky & STICKYERR:
             raise TransferFault("an earlier transfer failed (STICKYERR)")
         try:

@@ -9,9 +9,10 @@ Written in the environment (LAN_HIL_VIRTUAL_FAULTS) or as `fault=` in a device U
     console_garbage@0.5:64   64 bytes of noise on the console 0.5 s after the board was opened
     console_silent@2         nothing more from the console from 2 s after the board was opened
     probe_absent             there is no debug probe
+    brown_out@1.5:0.01       the supply falls to 1.5 V for 10 ms, 1.5 s after the board was made
     load_open                no current flows through the analyzer: the load is disconnected (it runs on)
 
-What the virtual bench does not model: supply brown-out and ripple, contact bounce and wiring faults, clock
+What the virtual bench does not model: supply ripple and slopes, contact bounce and wiring faults, clock
 tolerance and drift (every oscillator is exact), temperature, radio and USB, bus contention between CPU and
 EasyDMA, and the analog front end of the analyzer (see `sampling`).
 """
@@ -36,6 +37,7 @@ _EXAMPLES: Mapping[str, str] = {
     "console_garbage": "console_garbage@0.5:64",
     "console_silent": "console_silent@2",
     "probe_absent": "probe_absent",
+    "brown_out": "brown_out@1.5:0.01",
     "load_open": "load_open",
 }
 

@@ -28,8 +28,7 @@ from pytest_lan_hil.virtual.board import acquire, release
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.ina_front import Repetition
 from pytest_lan_hil.virtual.measured import MeasuredBoard
-from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, understood
-from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, understood, wired_pins
 from pytest_lan_hil.virtual.traces import Recorder
 
 # As many lines as the chip that a Raspberry Pi 4 has on its header.
@@ -311,7 +310,7 @@ def open_chip(target: str, options: Mapping[str, str]) -> VirtualGpioChip:
         " to, as 17=P0.13",
     )
     with understood("GPIO chip", "gpiod+virtual:nrf52840?17=P0.13&seed=1"):
-        pins = {int(name): pin_name(pin_number(pin)) for name, pin in wired.items()}
+        pins = {int(name): pin for name, pin in wired_pins(target, wired, wired).items()}
         jitter_s = float(options.get("jitter_us") or 20) * 1e-6
         seed = int(options.get("seed") or 1)
     faults = faults_of(options)

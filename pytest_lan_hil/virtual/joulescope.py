@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pytest_lan_hil.virtual.board import acquire, release
 from pytest_lan_hil.virtual.js220_capture import GPI_LINES
 from pytest_lan_hil.virtual.js220_driver import VirtualDriver
-from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, require_supply, understood
-from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, require_supply, understood, wired_pins
 
 _OPTIONS = (*GPI_LINES, "supply_v", "serial", "seed", "fault")
 
@@ -29,8 +28,8 @@ def open_driver(target: str, options: Mapping[str, str]) -> VirtualDriver:
     with understood("Joulescope", "joulescope+virtual:nrf52840?gpi0=P0.13&supply_v=3.0&seed=1"):
         supply_v = float(options.get("supply_v") or 3.0)
         seed = int(options.get("seed") or 1)
-        pins = {line: pin_name(pin_number(options[line])) for line in GPI_LINES if options.get(line)}
-    require_supply(supply_v)
+        pins = wired_pins(target, options, GPI_LINES)
+    require_supply(target, supply_v)
     faults = faults_of(options)
     serial = options.get("serial") or "000001"
     board = acquire(target)

@@ -1,24 +1,68 @@
-"""Which virtual boards there are, told without making one: listing must be cheap and must hold nothing."""
+"""Which virtual boards there are, told without making one: listing must be cheap and must hold nothing.
+
+A kind of silicon is one row of `SILICON` and one folder under `silicon/`; its chip is imported when the first
+board of that kind is made.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.virtual.pins import PinNames
 from pytest_lan_hil.virtual.state import list_states
 
 
 @dataclass(frozen=True, slots=True)
 class Silicon:
-    """A kind of virtual chip: its vendor, what people call it, and its pyOCD target."""
+    """A kind of virtual chip, as far as it must be known without it.
+
+    Attributes:
+        vendor, title: Its maker, and what people call it.
+        target: Its pyOCD target.
+        chip: "module:class" of a `chip.Chip`, below `pytest_lan_hil.virtual.silicon`.
+        pins: How its pins are called.
+        supply_v: Lowest and highest supply voltage at which it works.
+        supply_source: Where that is written.
+        uarts: The board's serial lines, by the names that URLs use, to the UARTs that they are wired to;
+            "uart0" is the console's.
+    """
 
     vendor: str
     title: str
     target: str
+    chip: str
+    pins: PinNames
+    supply_v: tuple[float, float]
+    supply_source: str
+    uarts: Mapping[str, str]
 
 
-SILICON = {"nrf52840": Silicon("Nordic Semiconductor", "nRF52840", "nrf52840")}
+SILICON = {
+    "nrf52840": Silicon(
+        vendor="Nordic Semiconductor",
+        title="nRF52840",
+        target="nrf52840",
+        chip="nrf52840.chip:Nrf52840",
+        pins=PinNames({"0": 32, "1": 16}, 32, "P{port}.{pin:02d}", "."),
+        supply_v=(1.7, 3.6),
+        supply_source="PS, recommended conditions",
+        uarts={"uart0": "UARTE0", "uart1": "UARTE1"},
+    ),
+    "stm32f412": Silicon(
+        vendor="STMicroelectronics",
+        title="STM32F412",
+        target="stm32f412xg",
+        chip="stm32f412.chip:Stm32f412",
+        pins=PinNames(dict.fromkeys("ABCDEFG", 16) | {"H": 2}, 16, "P{port}{pin}", ""),
+        supply_v=(1.7, 3.6),
+        supply_source="DS11139, general operating conditions",
+        # The ST-LINK's virtual COM port of a NUCLEO-F412ZG is on USART3 (UM1974).
+        uarts={"uart0": "USART3", "uart1": "USART2"},
+    ),
+}
 _NAME = re.compile(r"(?P<silicon>[a-z0-9]+)(-[a-z0-9._]+)?")
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual.faults import Faults
+from pytest_lan_hil.virtual.names import silicon_of
 
 
 def refuse_unknown(instrument: str, unknown: Sequence[str], known: str) -> None:
@@ -41,17 +42,34 @@ def understood(instrument: str, example: str) -> Iterator[None]:
         ) from error
 
 
-def require_supply(supply_v: float) -> None:
-    """Refuse a supply voltage that the virtual chip can't have.
+def require_supply(target: str, supply_v: float) -> None:
+    """Refuse a supply voltage that would destroy the virtual chip. One below its range holds it in reset.
+
+    Args:
+        target: Board.
+        supply_v: In volts.
 
     Raises:
-        InputError: Outside 1.7 to 3.6 V.
+        InputError: Not above 0, or above the chip's range.
     """
-    if not 1.7 <= supply_v <= 3.6:
+    silicon = silicon_of(target)
+    low, high = silicon.supply_v
+    if not 0 < supply_v <= high:
         raise InputError(
-            f"supply_v={supply_v:g} is outside the nRF52840's range",
-            fix="1.7 to 3.6 V (PS, recommended conditions)",
+            f"supply_v={supply_v:g} is outside the {silicon.title}'s range",
+            fix=f"{low:g} to {high:g} V ({silicon.supply_source}); below {low:g} V it is held in reset",
         )
+
+
+def wired_pins(target: str, options: Mapping[str, str], lines: Iterable[str]) -> dict[str, str]:
+    """The pin that each line of an instrument is wired to, for those that are.
+
+    Raises:
+        ValueError: Not a pin of the board's chip.
+        InputError: There is no such board.
+    """
+    pins = silicon_of(target).pins
+    return {line: pins.canonical(options[line]) for line in lines if options.get(line)}
 
 
 def faults_of(options: Mapping[str, str]) -> Faults:

@@ -22,18 +22,16 @@ from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.virtual.board import acquire, release
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.measured import MeasuredBoard
-from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, understood
+from pytest_lan_hil.virtual.options import faults_of, refuse_unknown, require_supply, understood, wired_pins
 from pytest_lan_hil.virtual.ppk2_front_end import FRONT_END_NOTES, FrontEnd, metadata
 from pytest_lan_hil.virtual.ppk2_stream import LINES, Stream
 from pytest_lan_hil.virtual.sampling import Noise
-from pytest_lan_hil.virtual.silicon.nrf52840.gpio import pin_name, pin_number
 
 _OPTIONS = (*LINES, "serial", "seed", "fault")
 # Opcode to the bytes that follow it.
 _COMMANDS = {0x06: 0, 0x07: 0, 0x0C: 1, 0x0D: 2, 0x11: 1, 0x19: 0, 0x20: 0}
 _START, _STOP, _OUTPUT, _VOLTAGE, _MODE, _METADATA, _RESET = _COMMANDS
 _SOURCE = 2
-_BOARD_V = (1.7, 3.6)  # PS, recommended conditions
 
 
 class PoweredBoard(MeasuredBoard, Protocol):
@@ -63,11 +61,12 @@ def open_port(target: str, options: Mapping[str, str]) -> VirtualPpk2:
     refuse_unknown("PPK2", sorted(set(options) - set(_OPTIONS)), ", ".join(_OPTIONS))
     with understood("PPK2", "ppk2+virtual:nrf52840?mode=source&d0=P0.13&seed=1"):
         seed = int(options.get("seed") or 1)
-        pins = {line: pin_name(pin_number(options[line])) for line in LINES if options.get(line)}
+        pins = wired_pins(target, options, LINES)
     faults = faults_of(options)
     board = acquire(target)
     return VirtualPpk2(
         board,
+        target=target,
         serial=options.get("serial") or "VIRTUAL1",
         pins=pins,
         seed=seed,
@@ -81,6 +80,7 @@ class VirtualPpk2:
 
     Args:
         board: Whose supply is measured.
+        target: Its name.
         serial: Serial number; the errors and calibration constants follow from it.
         pins: Line ("d0") to pin name ("P0.13").
         seed: Of the noise.
@@ -101,6 +101,7 @@ class VirtualPpk2:
         self,
         board: PoweredBoard,
         *,
+        target: str,
         serial: str,
         pins: Mapping[str, str],
         seed: int,
@@ -108,6 +109,7 @@ class VirtualPpk2:
         release: Callable[[], None] = lambda: None,
     ) -> None:
         self._board = board
+        self._target = target
         self._pins = dict(pins)
         self._faults = faults
         self._release = release
@@ -244,16 +246,14 @@ class VirtualPpk2:
     def _apply(self) -> None:
         supply_v = self._supply_mv / 1000
         if self._mode == _SOURCE and self._powered:
-            low, high = _BOARD_V
-            if low <= supply_v <= high:
+            try:
+                require_supply(self._target, supply_v)
+            except InputError as error:
+                # The package would swallow an error here; it is told at the next read instead.
+                self._refusal = error
+            else:
                 self._refusal = None
                 self._board.set_supply(supply_v)
-            else:
-                # The package would swallow an error here; it is told at the next read instead.
-                self._refusal = InputError(
-                    f"the virtual PPK2 was set to supply {supply_v:g} V, outside the nRF52840's range",
-                    fix=f"supply {low:g} to {high:g} V: supply_mv=3000",
-                )
 
     def _deliver(self, data: bytes) -> None:
         if self._sink is not None:

@@ -189,7 +189,7 @@ def open_bus(target: str, options: Mapping[str, str]) -> VirtualSMBus:
         supply_v = float(options.get("supply_v") or 3.0)
         seed = int(options.get("seed") or 1)
         address = int(options.get("address") or _ADDRESS, 0)
-    require_supply(supply_v)
+    require_supply(target, supply_v)
     faults = faults_of(options)
     board = acquire(target)
     board.set_supply(supply_v)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from serial import EIGHTBITS, PARITY_NONE, STOPBITS_ONE, PortNotOpenError, SerialBase, SerialException
 
 from pytest_lan_hil.model.errors import HilError
-from pytest_lan_hil.virtual.names import known_boards, silicon_of
+from pytest_lan_hil.virtual.names import is_board, known_boards, silicon_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_lan_hil.virtual.board import VirtualBoard
     from pytest_lan_hil.virtual.uart_line import UartLine
 
-UARTS = ("uart0", "uart1")
 # A read without a timeout looks this often whether the port was closed or the read cancelled.
 _ENDLESS_SLICE_S = 0.1
 
@@ -62,7 +61,7 @@ class Serial(SerialBase):
             board = acquire(name)
         except HilError as error:
             raise SerialException(f"{self.port}: {error}") from error
-        line: UartLine = getattr(board, uart)
+        line: UartLine = board.uarts[uart]
         try:
             with board.lock:
                 line.add_faults(faults)
@@ -75,7 +74,9 @@ class Serial(SerialBase):
         self._line = line
         self._let_go: Callable[[], None] = lambda: release(board)
         self._cancelled = False
-        self.description = f"{uart} of {name} (virtual {silicon.title}) at {self.baudrate} baud"
+        self.description = (
+            f"{uart} ({silicon.uarts[uart]}) of {name} (virtual {silicon.title}) at {self.baudrate} baud"
+        )
         self.is_open = True
 
     def close(self) -> None:
@@ -92,12 +93,13 @@ class Serial(SerialBase):
         uart = url.path.strip("/")
         options = parse_qs(url.query, keep_blank_values=True)
         unknown = sorted(options.keys() - {"fault"})
-        if url.scheme != "virtual" or uart not in UARTS or unknown:
+        known = is_board(url.netloc)
+        if url.scheme != "virtual" or (known and uart not in silicon_of(url.netloc).uarts) or unknown:
             what = f"option {unknown[0]!r}" if unknown else f"UART {uart!r}"
+            ports = [f"virtual://{name}/{each}" for name in known_boards() for each in silicon_of(name).uarts]
             raise SerialException(
-                f"{self.port}: there is no {what}; virtual ports are "
-                f"{', '.join(f'virtual://{name}/{each}' for name in known_boards() for each in UARTS)}, "
-                f"each with ?fault=... if wanted"
+                f"{self.port}: there is no {what}; virtual ports are {', '.join(ports)}, "
+                "each with ?fault=... if wanted"
             )
         return url.netloc, uart, ",".join(options.get("fault", ()))
 

@@ -60,7 +60,7 @@ class Accesses:
     def _begin(self, pc: int) -> int:
         """Set the time to that of the access of the instruction at `pc`. Returns its cycle."""
         clock, timing = self._clock, self._blocks.timing()
-        before = timing.before.get(pc, 0) if timing is not None else 0
+        before = (self._blocks.cycles_before(timing, pc) or 0) if timing is not None else 0
         cycle = clock.access_cycle = int(self._blocks.state[h.BLOCK_BASE]) + before
         self._catch_up()
         return cycle

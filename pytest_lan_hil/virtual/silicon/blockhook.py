@@ -43,13 +43,17 @@ CACHE_SETS = 21
 CACHE_CLOCK = 22
 LAST_LINE = 23  # line that the previous block ended in
 BLOCKS_RUN = 24
+FLASH_DATA = 25  # cycles that a read of data from flash waits
+DATA_CACHE = 26  # 1: data reads pay only their share of a line
 BREAKS = 27  # number of breakpoint addresses in BREAK_LIST
 ACCESS_HIT = 28  # careful mode: 1 after the access hook found something
 INTERRUPT = 29  # exception number of Unicorn's interrupt hook
 EVENT = 30  # the event register (WFE, SEV)
+PREFETCH = 31  # 1: the line behind the one that runs is fetched meanwhile
 BREAK_LIST = 32
 MAX_BREAKS = 16  # six FPB comparators of two halfwords each, four of the DWT
-SCALARS = BREAK_LIST + MAX_BREAKS
+DATA_OWED = BREAK_LIST + MAX_BREAKS  # bytes times wait states that make no whole cycle yet
+SCALARS = DATA_OWED + 1
 
 # Hash table: (address << 24) + record + 1, open addressing
 HASH = SCALARS
@@ -63,12 +67,16 @@ R_ADDRESS, R_SIZE, R_COST, R_TAKEN, R_FLAGS, R_MISALIGNED = 0, 1, 2, 3, 4, 5
 R_HEAD_GAIN, R_HEAD_ADDRESS, R_HEAD_FP, R_HEAD_IT = 6, 7, 8, 9
 R_TAIL_LOAD, R_TAIL_LOAD_WRITES, R_TAIL_DATA, R_TAIL_FP, R_TAIL_NARROW = 10, 11, 12, 13, 14
 R_FP_OFFSET, R_FP_BUSY = 15, 16
-RECORD = 18
+R_FLASH_READS, R_FLASH_BYTES = 17, 18
+RECORD = 19
 
 # Instruction cache: tag and time of use per slot (set-associative, least recently used goes)
 CACHE = RECORDS + MAX_BLOCKS * RECORD
 MAX_SLOTS = 1024
-WORDS = CACHE + 2 * MAX_SLOTS
+# Where a line was found last, by its lowest bits: spares looking through the ways.
+CACHE_HINTS = CACHE + 2 * MAX_SLOTS
+HINTS = 1024
+WORDS = CACHE_HINTS + HINTS
 
 FLAG_FP = 1
 FLAG_UNMASK = 2
@@ -104,7 +112,7 @@ def _find(s: Any, address: int) -> int:
 
 
 @njit  # type: ignore[untyped-decorator]
-def _flash_cycles(s: Any, address: int, size: int, sequential: int) -> int:
+def _flash_cycles(s: Any, address: int, size: int, sequential: int, cost: int) -> int:
     shift = s[FLASH_SHIFT]
     first = (address - s[FLASH_BASE]) >> shift
     last = (address + size - 1 - s[FLASH_BASE]) >> shift
@@ -112,14 +120,20 @@ def _flash_cycles(s: Any, address: int, size: int, sequential: int) -> int:
     line = first
     if sequential and first == s[LAST_LINE]:
         line += 1
+    ahead = 0
+    if s[PREFETCH]:
+        # The next line is read while this one runs: it waits for what that does not cover.
+        ahead = max((cost << shift) // size - 1, 0)
     if s[FLASH_MODE] == 1:
         while line <= last:
-            cycles += s[FLASH_NEXT] if sequential else s[FLASH_WAIT]
+            cycles += max(s[FLASH_NEXT] - ahead, 0) if sequential else s[FLASH_WAIT]
             sequential = 1
             line += 1
     else:
         while line <= last:
-            cycles += _cache_cycles(s, line)
+            wait = _cache_cycles(s, line)
+            cycles += max(wait - ahead, 0) if sequential else wait
+            sequential = 1
             line += 1
     s[LAST_LINE] = last
     return cycles
@@ -127,22 +141,40 @@ def _flash_cycles(s: Any, address: int, size: int, sequential: int) -> int:
 
 @njit  # type: ignore[untyped-decorator]
 def _cache_cycles(s: Any, line: int) -> int:
+    s[CACHE_CLOCK] += 1
+    hint = CACHE_HINTS + (line & (HINTS - 1))
+    at = s[hint]
+    if s[at] == line + 1:
+        s[at + 1] = s[CACHE_CLOCK]
+        s[ICACHE_HITS] += 1
+        return 0
     ways = s[CACHE_WAYS]
     first = CACHE + 2 * (line % s[CACHE_SETS]) * ways
-    s[CACHE_CLOCK] += 1
     oldest = first
     for way in range(ways):
         at = first + 2 * way
         if s[at] == line + 1:
             s[at + 1] = s[CACHE_CLOCK]
             s[ICACHE_HITS] += 1
+            s[hint] = at
             return 0
         if s[at + 1] < s[oldest + 1]:
             oldest = at
     s[oldest] = line + 1
     s[oldest + 1] = s[CACHE_CLOCK]
+    s[hint] = oldest
     s[ICACHE_MISSES] += 1
     return int(s[FLASH_WAIT])
+
+
+@njit  # type: ignore[untyped-decorator]
+def _data_cycles(s: Any, r: int) -> int:
+    """What the block's loads from flash wait."""
+    if not s[DATA_CACHE]:
+        return int(s[r + R_FLASH_READS] * s[FLASH_DATA])
+    owed = s[DATA_OWED] + s[r + R_FLASH_BYTES] * s[FLASH_DATA]
+    s[DATA_OWED] = owed & 15  # lines of 16 bytes
+    return int(owed >> 4)
 
 
 @njit  # type: ignore[untyped-decorator]
@@ -203,6 +235,9 @@ def enter_block(s: Any, address: int, size: int) -> int:
         s[CYCLES] = cycles
         s[SETTLED] = 1
         return STOP_FP
+    cost = s[r + R_COST]
+    if s[r + R_FLASH_READS] and s[FLASH_DATA]:
+        cost += _data_cycles(s, r)
     edge = _edge(s, p, r) if sequential else 0
     extra = edge
     busy = s[FP_BUSY]
@@ -212,11 +247,11 @@ def enter_block(s: Any, address: int, size: int) -> int:
         extra += max(0, busy - (offset + edge if offset else 0))
         s[FP_BUSY] = s[r + R_FP_BUSY]
     elif busy > 0:
-        s[FP_BUSY] = max(0, busy - s[r + R_COST] - edge)
+        s[FP_BUSY] = max(0, busy - cost - edge)
     if s[FLASH_MODE] and s[FLASH_BASE] <= address < s[FLASH_END]:
-        extra += _flash_cycles(s, address, size, sequential)
+        extra += _flash_cycles(s, address, size, sequential, cost)
     s[BLOCK_BASE] = cycles + extra
-    s[CYCLES] = cycles + extra + s[r + R_COST]
+    s[CYCLES] = cycles + extra + cost
     s[BLOCK] = block
     s[SETTLED] = 0
     if flags & FLAG_EVENT:

@@ -1,8 +1,9 @@
 """The table of blocks that the compiled hook reads: from code bytes to records in one int64 buffer.
 
 A block's record is made when the block is first met, by decoding it once; after that the hook charges it
-without Python. Loads whose address lay in flash when their block was first met are charged the flash's wait
-states from then on: the D-code bus has no cache.
+without Python. Loads whose address lay in flash when their block was first met count as reads of flash from
+then on. What they cost can change at run time: with the data cache on, a read is taken for one of a walk
+through a table or of a literal that is shared, and pays its share of its line; with it off, all wait states.
 """
 
 from __future__ import annotations
@@ -40,6 +41,21 @@ class FlashTiming:
     sets: int
 
 
+@dataclass(frozen=True, slots=True)
+class FlashSetting:
+    """What can change while the core runs.
+
+    Attributes:
+        wait_states: As in `FlashTiming`.
+        instruction_cache, data_cache, prefetch: Switched on.
+    """
+
+    wait_states: int
+    instruction_cache: bool = False
+    data_cache: bool = False
+    prefetch: bool = False
+
+
 class BlockTable:
     """Records of blocks, and the scalars that the hook and the core share.
 
@@ -66,25 +82,30 @@ class BlockTable:
 
     def cache_off(self) -> None:
         """Every fetch from flash waits; the cache forgets everything."""
-        s, flash = self.state, self._flash
-        s[h.FLASH_MODE] = 1 if flash.wait_states else 0
-        s[h.FLASH_SHIFT] = flash.width_log2
-        s[h.FLASH_WAIT] = s[h.FLASH_NEXT] = flash.wait_states
+        self.set_flash(FlashSetting(self._flash.wait_states))
         self.invalidate_cache()
 
     def cache_on(self) -> None:
         """Only misses wait."""
-        s, flash = self.state, self._flash
-        s[h.FLASH_MODE] = 2 if flash.wait_states else 0
-        s[h.FLASH_SHIFT] = flash.line_log2
+        self.set_flash(FlashSetting(self._flash.wait_states, instruction_cache=True))
+        self.invalidate_cache()
+
+    def set_flash(self, setting: FlashSetting) -> None:
+        """Change wait states, prefetch and caches; lines that are held stay."""
+        s, flash, wait = self.state, self._flash, setting.wait_states
+        s[h.FLASH_MODE] = 0 if not wait else 2 if setting.instruction_cache else 1
+        s[h.FLASH_SHIFT] = flash.line_log2 if setting.instruction_cache else flash.width_log2
         # A line is filled by as many accesses as it takes, the first of them with all its wait states.
         fills = 1 << (flash.line_log2 - flash.width_log2)
-        s[h.FLASH_WAIT] = flash.wait_states * fills
-        self.invalidate_cache()
+        s[h.FLASH_WAIT] = wait * fills if setting.instruction_cache else wait
+        s[h.FLASH_NEXT] = wait
+        s[h.FLASH_DATA] = wait
+        s[h.DATA_CACHE], s[h.PREFETCH] = int(setting.data_cache), int(setting.prefetch)
 
     def invalidate_cache(self) -> None:
         """No line is held."""
-        self.state[h.CACHE :] = 0
+        self.state[h.CACHE : h.CACHE_HINTS] = 0
+        self.state[h.CACHE_HINTS :] = h.CACHE
         self.state[h.CACHE_CLOCK] = 0
         self.state[h.LAST_LINE] = -1
 
@@ -116,8 +137,8 @@ class BlockTable:
             fetch_flags: Which privileges may fetch it (FLAG_FETCH_*).
         """
         timing = cycles.analyse(code, address)
-        if timing.memory_ops and self._flash.wait_states:
-            self._charge_flash_reads(timing, registers())
+        if timing.memory_ops:
+            self._find_flash_reads(timing, registers())
         index = self._index.get(address)
         if index is None:
             if len(self._timings) >= h.MAX_BLOCKS:
@@ -133,20 +154,31 @@ class BlockTable:
         at = h.RECORDS + index * h.RECORD
         self.state[at : at + h.RECORD] = self._record(timing, fetch_flags)
 
-    def _charge_flash_reads(self, timing: BlockTiming, registers: list[int]) -> None:
+    def _find_flash_reads(self, timing: BlockTiming, registers: list[int]) -> None:
         flash = self._flash
-        extra = 0
-        reads = {op.pc: op for op in timing.memory_ops if not op.write}
-        for pc in timing.before:
-            timing.before[pc] += extra
-            op = reads.get(pc)
-            if op is None:
-                continue
-            where = op.operand.address(registers, pc)
-            if flash.base <= where < flash.base + flash.size:
-                words = max(op.size >> flash.width_log2, 1)
-                extra += flash.wait_states * words
-        timing.cost += extra
+        reads: dict[int, int] = {}
+        for op in timing.memory_ops:
+            where = op.operand.address(registers, op.pc)
+            if not op.write and flash.base <= where < flash.base + flash.size:
+                reads[op.pc] = max(op.size >> flash.width_log2, 1)
+                timing.flash_bytes += op.size
+        if reads:
+            for pc in timing.before:  # in order of execution
+                timing.flash_reads_before[pc] = timing.flash_reads
+                timing.flash_reads += reads.get(pc, 0)
+
+    def cycles_before(self, timing: BlockTiming, pc: int) -> int | None:
+        """Number of the block's cycles that precede its instruction at `pc`; None if there is none."""
+        before = timing.before.get(pc)
+        if before is None or not timing.flash_reads:
+            return before
+        reads = timing.flash_reads_before[pc]
+        if not reads:
+            return before
+        if self.state[h.DATA_CACHE]:
+            wait = int(self.state[h.FLASH_DATA]) * timing.flash_bytes * reads // timing.flash_reads
+            return before + (wait >> self._flash.line_log2)
+        return before + int(self.state[h.FLASH_DATA]) * reads
 
     @staticmethod
     def _record(timing: BlockTiming, fetch_flags: int) -> list[int]:
@@ -167,6 +199,8 @@ class BlockTable:
             record[h.R_TAIL_DATA] = cycles.address_source(tail)
             record[h.R_TAIL_FP] = cycles.late_result(tail)
             record[h.R_TAIL_NARROW] = int(tail.size == 2 and tail.name != "it")
+        record[h.R_FLASH_READS] = timing.flash_reads
+        record[h.R_FLASH_BYTES] = timing.flash_bytes
         record[h.R_FP_OFFSET], record[h.R_FP_BUSY] = timing.fp_offset, timing.fp_busy
         return record
 

@@ -124,6 +124,21 @@ class Bus:
         self.memories.append(memory)
         return memory
 
+    def add_mirror(self, name: str, base: int, of: Memory) -> Memory:
+        """The same cells at a second address. Must happen before the core is made."""
+        shift = of.base - base
+        memory = Memory(
+            name,
+            base,
+            of.size,
+            of.writable,
+            of.data,
+            lambda address, size: of.takes(address + shift, size),
+            lambda address, value, size: of.store(address + shift, value, size),
+        )
+        self.memories.append(memory)
+        return memory
+
     def add_peripheral(self, p: Peripheral) -> None:
         """Add a peripheral. Must happen before the core is made."""
         self.peripherals.append(p)

@@ -35,6 +35,7 @@ from pytest_lan_hil.virtual.silicon.protection import Protection
 from pytest_lan_hil.virtual.silicon.registers import RegisterFile
 from pytest_lan_hil.virtual.silicon.scs import SystemControlSpace
 from pytest_lan_hil.virtual.silicon.settlement import Settlement
+from pytest_lan_hil.virtual.silicon.sleep import Sleep, Sleeper
 from pytest_lan_hil.virtual.silicon.systick import SysTick
 from pytest_lan_hil.virtual.silicon.timeline import Timeline
 
@@ -48,16 +49,8 @@ class Stop(Enum):
     STOPPED = "somebody called stop()"
 
 
-class Listener(Protocol):
+class Listener(Sleeper, Protocol):
     """The chip around the core."""
-
-    def on_sleep(self) -> None:
-        """WFI or WFE: the CPU stops."""
-        ...
-
-    def on_wake(self) -> None:
-        """The CPU runs again."""
-        ...
 
     def on_reset_request(self, kind: str) -> None:
         """AIRCR.SYSRESETREQ ("soft")."""
@@ -70,11 +63,16 @@ class Core:
     Args:
         bus: Memories and peripherals; complete. The private peripheral bus is added here.
         timeline: The chip's time.
-        ticks_per_cycle: Timeline ticks of one core cycle.
+        ticks_per_cycle: Timeline ticks of one core cycle, to begin with.
         irq_count: External interrupts.
         priority_bits: Implemented bits of interrupt priorities.
         flash_timing: Wait states and cache.
         listener: Told of sleep, wake-up and reset requests.
+
+    Attributes:
+        clock: Its cycles; the chip changes their rate.
+        blocks: Costs of its code; the chip changes wait states, prefetch and caches.
+        debug: Halting debug.
     """
 
     def __init__(
@@ -88,20 +86,19 @@ class Core:
         flash_timing: FlashTiming,
         listener: Listener,
     ) -> None:
-        self._timeline, self._listener = timeline, listener
-        self._blocks = BlockTable(flash_timing)
-        self._state = self._blocks.state
-        self._clock = CoreClock(timeline, ticks_per_cycle, self._state)
+        self._timeline = timeline
+        self.blocks = BlockTable(flash_timing)
+        self._state = self.blocks.state
+        self.clock = CoreClock(timeline, ticks_per_cycle, self._state)
         self._stopping = False
-        self._sleep: str | None = None  # "wfi" or "wfe"
         self._core_reset_asked = False
         self._watched: list[tuple[int, int, int]] = []
         self._nvic = Nvic(irq_count, priority_bits)
         self._mpu = Mpu()
-        self._systick = SysTick(self._clock.cycles, lambda: self._nvic.pend(n.SYSTICK))
+        self._systick = SysTick(self.clock.cycles, lambda: self._nvic.pend(n.SYSTICK))
         self.debug = DebugControl(self, self._attention)
         self._fpb = Fpb(self._attention)
-        self._dwt = Dwt(self._clock.cycles, self._sampled_pc, self._attention)
+        self._dwt = Dwt(self.clock.cycles, self._sampled_pc, self._attention)
         self._scs = SystemControlSpace(
             self._nvic,
             self._mpu,
@@ -116,17 +113,17 @@ class Core:
         self._accesses = Accesses(
             bus,
             timeline,
-            self._blocks,
-            self._clock,
+            self.blocks,
+            self.clock,
             registers=CoreRegisters(lambda number: self._engine.get(number)),
             pc=lambda: self.pc,
             privileged=lambda: self._exceptions.privileged,
         )
         accesses = self._accesses
         self._engine = Engine(
-            bus, self._blocks, read=accesses.read, write=accesses.write, store=accesses.store
+            bus, self.blocks, read=accesses.read, write=accesses.write, store=accesses.store
         )
-        self._protection = Protection(bus, self._engine, self._blocks, self._mpu)
+        self._protection = Protection(bus, self._engine, self.blocks, self._mpu)
         self._exceptions = ExceptionUnit(
             bus,
             self._engine,
@@ -135,19 +132,20 @@ class Core:
             self._scs,
             self.debug,
             self._protection,
-            sleep_on_exit=lambda: self._fall_asleep("wfi"),
+            sleep_on_exit=lambda: self._sleep.fall_asleep("wfi"),
         )
+        self._sleep = Sleep(self._nvic, self._exceptions, self._state, listener)
         self._settlement = Settlement(
             bus,
             self._engine,
-            self._blocks,
+            self.blocks,
             self._exceptions,
             self._protection,
             self._mpu,
             self._scs,
             self.debug,
             self._dwt,
-            fall_asleep=self._fall_asleep,
+            fall_asleep=self._sleep.fall_asleep,
         )
         self._registers = RegisterFile(self._engine, self._exceptions, self._nvic)
         self.debug_read, self.debug_write = bus.debug_read, bus.debug_write
@@ -159,31 +157,46 @@ class Core:
         """Look at everything anew before the next block."""
         if self.debug.halted:
             self._exceptions.locked_up = False  # a halt ends lockup (B1.5.15)
-            if self._sleep is not None:
-                self._wake()
-        self._clock.attention()
+            if self._sleep.asleep:
+                self._sleep.wake()
+        self.clock.attention()
 
     def stop(self) -> None:
         """Come back from `run_until` as soon as possible."""
         self._stopping = True
-        self._clock.attention()
+        self.clock.attention()
 
     def stall(self, ticks: int) -> None:
         """The core waits for this long before it goes on."""
-        self._clock.stall(ticks)
+        self.clock.stall(ticks)
 
     def set_irq(self, number: int, level: bool) -> None:  # noqa: FBT001 - a signal's value
         """Drive an external interrupt line."""
         self._nvic.set_line(number, level=level)
         if level:
-            self._clock.attention()
+            self.clock.attention()
 
     def set_cache(self, *, enabled: bool) -> None:
         """Switch the instruction cache."""
         if enabled:
-            self._blocks.cache_on()
+            self.blocks.cache_on()
         else:
-            self._blocks.cache_off()
+            self.blocks.cache_off()
+
+    def signal_event(self) -> None:
+        """An event from outside, as SEV of another core: ends WFE."""
+        self._state[h.EVENT] = 1
+        self.clock.attention()
+
+    @property
+    def accessing(self) -> bool:
+        """True while a peripheral serves the running core (and not the debugger)."""
+        return self.clock.access_cycle is not None
+
+    @property
+    def sleep_deep(self) -> bool:
+        """SCR.SLEEPDEEP."""
+        return bool(self._scs.scr & s.SLEEPDEEP)
 
     @property
     def pc(self) -> int:
@@ -193,13 +206,12 @@ class Core:
     @property
     def sleeping(self) -> bool:
         """In WFI or WFE."""
-        return self._sleep is not None
+        return self._sleep.asleep
 
     @property
     def waiting(self) -> bool:
         """Asleep with nothing pending: only what happens outside of the core can wake it."""
-        event = self._sleep == "wfe" and (self._state[h.EVENT] or self._nvic.event)
-        return self.sleeping and not event and self._nvic.best(self._exceptions.hidden()) is None
+        return self._sleep.waiting
 
     @property
     def halted(self) -> bool:
@@ -237,7 +249,7 @@ class Core:
         return None if self.debug.halted else self.pc
 
     def _memory_changed(self, address: int, size: int) -> None:
-        if self._blocks.forget(address, size):
+        if self.blocks.forget(address, size):
             self._engine.forget_code(address, size)
 
     # -- reset -------------------------------------------------------------------------------------------
@@ -252,8 +264,8 @@ class Core:
         """A system reset; debug logic keeps its state."""
         for part in (self._nvic, self._mpu, self._systick, self._scs, self._accesses):
             part.reset()
-        self._sleep = None
-        self._clock.stalled_until = 0
+        self._sleep.reset()
+        self.clock.stalled_until = 0
         self._core_reset_asked = False
         self._engine.close_store()
         self._protection.refresh()
@@ -265,7 +277,7 @@ class Core:
 
     def _request_core_reset(self) -> None:
         self._core_reset_asked = True
-        self._clock.attention()
+        self.clock.attention()
 
     # -- running -----------------------------------------------------------------------------------------
 
@@ -289,12 +301,13 @@ class Core:
                 return Stop.LOCKUP
             if timeline.now >= deadline:
                 return Stop.DEADLINE
-            if self._clock.stalled_until > timeline.now:
-                self._wait(min(self._clock.stalled_until, deadline))
-            elif self._sleep is not None and not self._wakes():
-                self._wait(deadline)
-            elif self._sleep is not None:
-                self._wake()
+            if self.clock.stalled_until > timeline.now:
+                self._wait(min(self.clock.stalled_until, deadline))
+            elif self._sleep.asleep:
+                if self._sleep.ends():
+                    self._sleep.wake()
+                else:
+                    self._wait(deadline)
             elif not self._take_exception():
                 self._run(deadline)
 
@@ -306,14 +319,14 @@ class Core:
         exceptions = self._exceptions
         if self._accesses.imprecise_fault:
             self._accesses.imprecise_fault = False
-            with self._clock.running():
+            with self.clock.running():
                 exceptions.fault(n.BUS_FAULT, s.IMPRECISERR)
         else:
             exceptions.read_masks()
             exception = self._nvic.next_exception(exceptions.hidden())
             if exception is None:
                 return False
-            with self._clock.running():
+            with self.clock.running():
                 exceptions.take(exception)
         self._end_step()  # entering a handler is a step (C1.5.2)
         return True
@@ -325,14 +338,14 @@ class Core:
     def _run(self, deadline: int) -> None:
         """Run code until something ends that, at the latest at `deadline` or the next event."""
         if self._exceptions.invalid_state:
-            with self._clock.running():
+            with self.clock.running():
                 self._exceptions.fault(n.USAGE_FAULT, s.INVSTATE)
             return
-        self._clock.set_deadline(deadline, at_most=self._systick.cycles_to_zero())
+        self.clock.set_deadline(deadline, at_most=self._systick.cycles_to_zero())
         self._prepare()
         stepping = self.debug.stepping
         before = self._exceptions.entries + int(self._state[h.BLOCKS_RUN])
-        with self._clock.running():
+        with self.clock.running():
             if stepping:
                 self._state[h.DEADLINE] = int(self._state[h.CYCLES]) + 1
             ending, refused = (self._engine.run_one if stepping else self._engine.run)(self.pc)
@@ -372,27 +385,3 @@ class Core:
         if watched != self._watched:
             self._watched = watched
             self._engine.set_careful(watched or None)
-
-    # -- sleep -------------------------------------------------------------------------------------------
-
-    def _fall_asleep(self, kind: str) -> None:
-        self._sleep = kind
-        if not self._wakes():
-            self._listener.on_sleep()
-        else:
-            self._sleep = None
-
-    def _wakes(self) -> bool:
-        hidden = self._exceptions.hidden()
-        if self._sleep == "wfi" and self._nvic.best(hidden) is None:
-            return False
-        self._exceptions.read_masks()
-        if self._sleep == "wfi":
-            return self._nvic.wakes(hidden)
-        if self._exceptions.take_event():
-            return True
-        return self._nvic.next_exception(hidden) is not None
-
-    def _wake(self) -> None:
-        self._sleep = None
-        self._listener.on_wake()

@@ -42,6 +42,14 @@ class CoreClock:
         self.stalled_until = 0
         timeline.notify_sooner(self._event_scheduled)
 
+    def set_rate(self, ticks_per_cycle: int) -> None:
+        """From now on a cycle takes this many ticks; the rest of the block that runs, too."""
+        now = self.tick() if self._running else 0
+        self._ticks_per_cycle = ticks_per_cycle
+        if self._running:
+            self._offset = now - self.cycles() * ticks_per_cycle
+            self.attention()
+
     def cycles(self) -> int:
         """Core cycles so far; sleep and halts not counted."""
         if self.access_cycle is not None:

@@ -67,6 +67,9 @@ class BlockTiming:
         taken: Added when the next block isn't the one that follows in memory.
         before: Instruction address to the number of the block's cycles that precede it.
         in_it: Address of an instruction in an IT block to that of its IT.
+        flash_reads: Accesses to flash that its loads make.
+        flash_reads_before: Instruction address to those that precede it; empty if there are none.
+        flash_bytes: Bytes that they read.
     """
 
     address: int
@@ -81,6 +84,9 @@ class BlockTiming:
     before: dict[int, int] = field(default_factory=dict)
     in_it: dict[int, int] = field(default_factory=dict)
     memory_ops: list[MemoryOp] = field(default_factory=list)
+    flash_reads: int = 0
+    flash_reads_before: dict[int, int] = field(default_factory=dict)
+    flash_bytes: int = 0
     first_fp: Instruction | None = None
 
     @property

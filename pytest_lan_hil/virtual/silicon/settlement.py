@@ -150,7 +150,7 @@ class Settlement:
         """A block was left before its end: charge only what ran. Returns the block."""
         state, timing = self._state, self._blocks.timing()
         if timing is not None and not state[h.SETTLED]:
-            before = timing.before.get(self._pc)
+            before = self._blocks.cycles_before(timing, self._pc)
             if before is not None:
                 state[h.CYCLES] = state[h.BLOCK_BASE] + before
         self._exceptions.jumped()
@@ -266,6 +266,6 @@ class Settlement:
                 if ending is not Ending.QUIET:
                     self.settle(ending, refused)
                 return False
-        state[h.CYCLES] = cycles + timing.before[target]
+        state[h.CYCLES] = cycles + (self._blocks.cycles_before(timing, target) or 0)
         self._exceptions.jumped()
         return True

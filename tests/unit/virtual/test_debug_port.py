@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_lan_hil.model.errors import BlockedError
 from pytest_lan_hil.virtual import ahb_ap as ahb
 from pytest_lan_hil.virtual import debug_port as dp
 from pytest_lan_hil.virtual.silicon.bus import Bus, BusFault
@@ -23,6 +24,7 @@ class FakeChip:
         self.bus.add_memory("FLASH", FLASH, 0x2000, writable=False)
         self.core = self
         self.protected = False
+        self.powered = True
         self.power: list[bool] = []
         self.single: list[int] = []
         self.stored: list[tuple[int, int]] = []
@@ -265,3 +267,14 @@ def test_banked_dp_registers_follow_select(port: dp.DebugPort) -> None:
     assert port.read_dp(dp.DP_CTRL_STAT) == 0x100
     port.write_dp(dp.DP_SELECT, 0)
     assert port.read_dp(dp.DP_CTRL_STAT) & dp.CDBGPWRUPACK
+
+
+def test_a_chip_without_supply_does_not_answer(port: dp.DebugPort, chip: FakeChip) -> None:
+    chip.powered = False
+    for access in (
+        lambda: port.read_dp(dp.DP_IDR),
+        lambda: port.write_dp(dp.DP_SELECT, 0),
+        lambda: port.read_ap(0, 0xFC),
+    ):
+        with pytest.raises(BlockedError, match="brown-out"):
+            access()

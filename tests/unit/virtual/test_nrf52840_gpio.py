@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_lan_hil.virtual.silicon.nrf52840.gpio import Gpio, pin_name, pin_number
+from pytest_lan_hil.virtual.names import SILICON
+from pytest_lan_hil.virtual.silicon.nrf52840.gpio import Gpio
 from pytest_lan_hil.virtual.silicon.nrf52840.gpiote import Gpiote
 from pytest_lan_hil.virtual.silicon.nrf52840.ppi import Ppi
 from pytest_lan_hil.virtual.silicon.nrf52840.small import Egu
+
+PINS = SILICON["nrf52840"].pins
 
 OUT, OUTSET, OUTCLR, IN, DIR, DIRSET, LATCH, DETECTMODE = (
     0x504, 0x508, 0x50C, 0x510, 0x514, 0x518, 0x520, 0x524,
@@ -24,7 +27,7 @@ def edges():
 
 @pytest.fixture
 def gpio(rig, edges):
-    gpio = Gpio(rig.fabric, on_level=lambda pin, level: edges.append((rig.now, pin_name(pin), level)))
+    gpio = Gpio(rig.fabric, on_level=lambda pin, level: edges.append((rig.now, PINS.name(pin), level)))
     gpio.reset()
     return gpio
 
@@ -140,7 +143,7 @@ def test_ppi_channel_group_and_fork(rig, gpio, edges):
 
 
 def test_pin_names_round_trip_and_wrong_ones_are_refused():
-    assert [pin_number(pin_name(n)) for n in range(48)] == list(range(48))
+    assert [PINS.number(PINS.name(n)) for n in range(48)] == list(range(48))
     for wrong in ("P0.32", "P1.16", "P2.0", "13", "P0", ""):
         with pytest.raises(ValueError, match="pin"):
-            pin_number(wrong)
+            PINS.number(wrong)

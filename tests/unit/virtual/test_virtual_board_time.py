@@ -68,3 +68,14 @@ def test_another_thread_need_not_wait_longer_than_a_tenth_of_a_virtual_second() 
     made._advance_to = watched
     assert not made.advance_until(lambda: False, 1.0)
     assert max(steps) == 100 * MS
+
+
+@pytest.mark.parametrize("name", ["nrf52840", "stm32f412"])
+def test_a_wait_shorter_than_a_tick_still_takes_time(name: str) -> None:
+    made = VirtualBoard(name)
+    before = made.now
+    made.advance_until(lambda: False, 1e-15)
+    assert made.now > before
+    before = made.now
+    made.clock.sleep(1e-15)
+    assert made.now > before

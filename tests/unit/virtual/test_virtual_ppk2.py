@@ -37,7 +37,9 @@ class PoweredBoard(FakeBoard):
 
 
 def port_on(board, *, fault="", seed=1, serial="VIRTUAL1"):
-    return VirtualPpk2(board, serial=serial, pins=PINS, seed=seed, faults=Faults.parse(fault))
+    return VirtualPpk2(
+        board, target="nrf52840", serial=serial, pins=PINS, seed=seed, faults=Faults.parse(fault)
+    )
 
 
 def package_on(port):
@@ -248,7 +250,7 @@ def test_the_output_is_switched_off_at_the_end_unless_it_is_to_stay(instrument_o
 
 
 def test_a_voltage_that_the_virtual_board_can_not_take_is_refused(instrument_on):
-    with pytest.raises(InputError, match="5 V, outside the nRF52840's range"):
+    with pytest.raises(InputError, match="supply_v=5 is outside the nRF52840's range"):
         instrument_on(PoweredBoard(), "mode=source&supply_mv=5000")
 
 
@@ -267,7 +269,7 @@ def test_options_that_can_not_be_meant_are_refused(options, message):
 
 def test_the_board_is_let_go_when_the_instrument_does_not_open():
     for _ in range(2):
-        with pytest.raises(InputError, match="5 V"):
+        with pytest.raises(InputError, match="supply_v=5 is outside"):
             open_analyzer("ppk2+virtual:nrf52840-p?mode=source&supply_mv=5000", markers={})
     analyzer = open_analyzer("ppk2+virtual:nrf52840-p?mode=source", markers={}, supply_v=3.0)
     assert analyzer.identity.simulated

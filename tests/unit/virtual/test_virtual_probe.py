@@ -116,7 +116,11 @@ def test_every_board_that_was_used_here_is_listed(tmp_path, monkeypatch: pytest.
     monkeypatch.setenv("LAN_HIL_VIRTUAL_STATE", str(tmp_path))
     BoardState("nrf52840-lab").close()
     (tmp_path / "something else").mkdir()
-    assert [p.unique_id for p in VirtualProbe.get_all_connected_probes()] == ["nrf52840", "nrf52840-lab"]
+    assert [p.unique_id for p in VirtualProbe.get_all_connected_probes()] == [
+        "nrf52840",
+        "stm32f412",
+        "nrf52840-lab",
+    ]
 
 
 def test_a_further_board_must_be_named_with_its_kind(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,12 @@ class Echo:
         self.timeline, self.line, self.baud = timeline, line, 115200
         self.heard = bytearray()
 
+    def unnoticed(self) -> int:
+        return 0
+
+    def line_falls(self) -> None:
+        pass
+
     def received(self, byte: int, *, framing_error: bool = False) -> None:
         self.heard.append(byte)
         at = self.timeline.now + TICK_HZ // 1000
@@ -41,9 +47,11 @@ class FakeBoard:
         self.lock = threading.RLock()
         self.timeline = Timeline(TICK_HZ)
         self.clock = VirtualClock(lambda: self.timeline.now, self.advance, TICK_HZ)
-        self.uart0, self.uart1 = (UartLine(self.timeline, Faults()) for _ in range(2))
-        self.chip = self.uart0.receiver = Echo(self.timeline, self.uart0)
-        self.uart1.receiver = Echo(self.timeline, self.uart1)
+        self.uarts = {name: UartLine(self.timeline, Faults()) for name in ("uart0", "uart1")}
+        for line in self.uarts.values():
+            line.receiver = Echo(self.timeline, line)
+        self.uart0 = self.uarts["uart0"]
+        self.chip = self.uart0.receiver
         self.users = 0
         self.looks = 0
         self.broken: BlockedError | None = None

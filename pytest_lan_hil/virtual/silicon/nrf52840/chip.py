@@ -8,13 +8,16 @@ part of the family; for this one from memory: unconfirmed).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from pytest_lan_hil.virtual.debug_port import AccessPort
 from pytest_lan_hil.virtual.silicon.bus import Bus, Memory
-from pytest_lan_hil.virtual.silicon.core import Core, Stop
+from pytest_lan_hil.virtual.silicon.chipbase import ChipBase
+from pytest_lan_hil.virtual.silicon.core import Core
 from pytest_lan_hil.virtual.silicon.nrf52840 import nvmc as flash
 from pytest_lan_hil.virtual.silicon.nrf52840.anomalies import workaround_registers
 from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import ClockPower
+from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import PORT_NUMBER as CTRL_AP_NUMBER
 from pytest_lan_hil.virtual.silicon.nrf52840.ctrl_ap import CtrlAp
 from pytest_lan_hil.virtual.silicon.nrf52840.currents import CURRENTS
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import (
@@ -42,14 +45,14 @@ from pytest_lan_hil.virtual.silicon.nrf52840.timing import (
     RESET_TO_CPU_US,
     TIMING_NOTES,
 )
-from pytest_lan_hil.virtual.silicon.nrf52840.uarte import Line, Uarte
+from pytest_lan_hil.virtual.silicon.nrf52840.uarte import Uarte
 from pytest_lan_hil.virtual.silicon.nrf52840.wdt import Wdt
 from pytest_lan_hil.virtual.silicon.timeline import Timeline
 
 IRQ_COUNT = 48
 PRIORITY_BITS = 3
+LOWEST_SUPPLY_V = 1.7  # PS, recommended conditions
 RAM_SIZE = RAM_END - RAM_START
-NONVOLATILE_SIZE = flash.FLASH_SIZE + flash.UICR_SIZE
 
 _TIMERS = (("TIMER0", 0x4000_8000, 8, 4), ("TIMER1", 0x4000_9000, 9, 4), ("TIMER2", 0x4000_A000, 10, 4),
            ("TIMER3", 0x4001_A000, 26, 6), ("TIMER4", 0x4001_B000, 27, 6))  # fmt: skip
@@ -59,7 +62,7 @@ _WDT_SURVIVES = ("soft", "lockup")
 _RAM_PATTERN = hashlib.shake_128(b"SRAM of a virtual nRF52840 after power-up").digest(RAM_SIZE)
 
 
-class Nrf52840:
+class Nrf52840(ChipBase):
     """One chip.
 
     Args:
@@ -70,8 +73,11 @@ class Nrf52840:
     Attributes:
         timeline, bus, core: The emulation.
         gpio, nvmc, uarte0, uarte1, ctrl_ap, power_model: Parts that the bench around the chip uses.
+        nonvolatile_size: Bytes of flash and UICR.
         on_nonvolatile_settled: Called when flash has changed, and the debugger left or the chip was reset.
     """
+
+    nonvolatile_size = flash.FLASH_SIZE + flash.UICR_SIZE
 
     def __init__(
         self,
@@ -80,16 +86,14 @@ class Nrf52840:
         on_current: Callable[[int, float], None],
         on_level: Callable[[int, bool], None],
     ) -> None:
-        self.timeline = Timeline(TICK_HZ)
         self.bus = Bus("nrf52840")
-        self.fabric = Fabric(self.timeline, self.bus)
+        self.fabric = Fabric(Timeline(TICK_HZ), self.bus)
+        super().__init__(self.fabric)
         self.power_model = PowerModel(self.fabric, on_current)
         self.fabric.on_hfclk = self.power_model.update
         self.on_nonvolatile_settled: Callable[[], object] = lambda: None
         self._off = False
-        self._held = False
         self._debug_power = False
-        self._pending_reset: str | None = None
         self._protected = False
         self._reset_at = 0
         self._flash = self._add_cells("FLASH", 0, flash.FLASH_SIZE)
@@ -131,7 +135,7 @@ class Nrf52840:
         self.nvmc = Nvmc(
             fabric,
             self.bus,
-            stall=self._stall,
+            stall=self.stall,
             on_busy=lambda busy: power.set_active("NVMC", table.flash_busy.value if busy else 0.0),
             on_cache=self._set_cache,
             cache_counts=lambda: self.core.cache_counts,
@@ -148,7 +152,7 @@ class Nrf52840:
         timer_draws = draws(table.timer_running.value)
         self.wdt = Wdt(
             fabric,
-            on_reset_request=lambda: self._request_reset("watchdog"),
+            on_reset_request=lambda: self.request_reset("watchdog"),
             on_active=draws(table.wdt_active.value),
         )
         blocks: list[Block] = [
@@ -181,10 +185,19 @@ class Nrf52840:
             hold_reset=self._hold_reset,
         )
 
-    def wire_uarts(self, line0: Line, line1: Line) -> None:
-        """Connect the lines of UARTE0 and UARTE1 to the world."""
-        self.uarte0.line = line0
-        self.uarte1.line = line1
+    @property
+    def uarts(self) -> Mapping[str, Uarte]:
+        """By the names that URLs use."""
+        return {"uart0": self.uarte0, "uart1": self.uarte1}
+
+    @property
+    def access_ports(self) -> Mapping[int, AccessPort]:
+        """Nordic's CTRL-AP."""
+        return {CTRL_AP_NUMBER: self.ctrl_ap}
+
+    def drive_pin(self, pin: int, level: bool | None) -> None:  # noqa: FBT001 - a signal
+        """Something outside drives the pin (None: lets it float)."""
+        self.gpio.drive_external(pin, level)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -193,70 +206,65 @@ class Nrf52840:
 
     # -- time --------------------------------------------------------------------------------------------
 
-    def run_until(self, deadline: int) -> None:
-        """Let virtual time pass to `deadline` (a running core may overshoot by an instruction)."""
-        while self.timeline.now < deadline:
-            self._apply_reset()
-            if self._off or self._held:
-                self._idle_until(deadline)
-                continue
-            self._observe_cpu()
-            stop = self.core.run_until(deadline)
-            if stop is Stop.LOCKUP and not self._debug_mode:
-                self._lockup(deadline)
-            elif stop is not Stop.DEADLINE and self._pending_reset is None:
-                self._observe_cpu()
-                self._idle_until(deadline)
-        self._apply_reset()
+    @property
+    def lowest_supply_v(self) -> float:
+        """PS, recommended conditions."""
+        return LOWEST_SUPPLY_V
 
-    def quiet_until(self) -> int | None:
-        """Tick before which nothing happens unless something from outside does; None if nothing ever will."""
-        quiet = self._off or self._held or (self.core.waiting and self._pending_reset is None)
-        return self.timeline.next_at() if quiet else self.timeline.now
+    @property
+    def switched_off(self) -> bool:
+        """System OFF."""
+        return self._off
 
-    def _lockup(self, deadline: int) -> None:
-        """Lockup resets the chip. One that locks up again at once (erased flash) would do so for ever:
-        it is left standing until somebody else resets it."""
-        if self.timeline.now - self._reset_at > HOPELESS_US * TICKS_PER_US:
-            self._request_reset("lockup")
+    def lockup(self, deadline: int) -> None:
+        """Lockup resets the chip, unless a debugger is there. One that locks up again at once (erased flash)
+        would do so for ever: it is left standing until somebody else resets it."""
+        if self._debug_mode:
+            self.observe_cpu()
+            self.idle_until(deadline)
+        elif self.timeline.now - self._reset_at > HOPELESS_US * TICKS_PER_US:
+            self.request_reset("lockup")
         else:
-            self._idle_until(deadline)
+            self.idle_until(deadline)
 
-    def _idle_until(self, deadline: int) -> None:
-        """Time passes without the core; stops early if a reset is asked for or the chip wakes."""
-        timeline = self.timeline
-        while timeline.now < deadline and self._pending_reset is None:
-            due = timeline.next_at()
-            timeline.advance_to(deadline if due is None else min(due, deadline))
-            timeline.run_due()
+    def supply_changed(self, supply_v: float) -> None:
+        """The supply voltage."""
+        self.power_model.set_supply(supply_v)
 
-    def _stall(self, ticks: int) -> None:
-        """The CPU stands still for this long."""
-        if ticks > 0:
-            self.core.stall(ticks)
+    def supply_lost(self) -> None:
+        """Pins let go."""
+        self.gpio.reset()
+
+    def all_uarts(self) -> tuple[Uarte, ...]:
+        """UARTE0 and UARTE1."""
+        return (self.uarte0, self.uarte1)
 
     # -- core listener -----------------------------------------------------------------------------------
 
     def on_sleep(self) -> None:
         """WFI or WFE: the CPU stops."""
+        self.cpu_sleeps()
         self.clocks.sleep_entered()
-        self._observe_cpu()
+        self.observe_cpu()
 
     def on_wake(self) -> None:
         """The CPU runs again, as soon as its clock does."""
+        self.cpu_wakes()
         self.clocks.sleep_left()
         if not (self.fabric.hfclk_requested or self.clocks.constant_latency or self._debug_mode):
             self.core.stall(IDLE_TO_CPU_US * TICKS_PER_US)
-        self._observe_cpu()
+        self.observe_cpu()
 
     def on_reset_request(self, kind: str) -> None:
         """SYSRESETREQ or lockup, from the core."""
-        self._request_reset("lockup" if "lock" in kind.lower() else "soft")
+        self.request_reset("lockup" if "lock" in kind.lower() else "soft")
 
-    def _observe_cpu(self) -> None:
+    def observe_cpu(self) -> None:
         """Tell the power model and the watchdog what the CPU does."""
         core = self.core
-        if self._off:
+        if self._browned_out:
+            state = CpuState.UNPOWERED
+        elif self._off:
             state = CpuState.OFF
         elif core.sleeping or core.halted or self._held:
             state = CpuState.SLEEP
@@ -279,9 +287,9 @@ class Nrf52840:
             return
         self._debug_power = powered
         if powered and self._off:
-            self._request_reset("debug")
-            self._apply_reset()
-        self._observe_cpu()
+            self.request_reset("debug")
+            self.apply_reset()
+        self.observe_cpu()
         if not powered:
             self._settle_nonvolatile()
 
@@ -303,16 +311,9 @@ class Nrf52840:
     def _hold_reset(self, asserted: bool) -> None:  # noqa: FBT001 - a signal's value
         self._held = asserted
         if not asserted:
-            self._request_reset("soft")
-            self._apply_reset()
-        self._observe_cpu()
-
-    def hold_pin_reset(self, *, asserted: bool) -> None:
-        """The reset line is low: the chip stands still. A pin reset follows when it is let go."""
-        self._held = asserted
-        if not asserted:
-            self.reset("pin")
-        self._observe_cpu()
+            self.request_reset("soft")
+            self.apply_reset()
+        self.observe_cpu()
 
     # -- System OFF --------------------------------------------------------------------------------------
 
@@ -323,24 +324,13 @@ class Nrf52840:
         for block in self._blocks:
             if block is not self.gpio:
                 block.reset()
-        self._observe_cpu()
+        self.observe_cpu()
 
     def _detect_changed(self) -> None:
         if self._off and self.gpio.detect:
-            self._request_reset("off")
+            self.request_reset("off")
 
     # -- resets ------------------------------------------------------------------------------------------
-
-    def _request_reset(self, kind: str) -> None:
-        """Ask for a reset as soon as the core has stopped; the first of several wins."""
-        if self._pending_reset is None:
-            self._pending_reset = kind
-            self.core.stop()
-
-    def _apply_reset(self) -> None:
-        kind, self._pending_reset = self._pending_reset, None
-        if kind is not None:
-            self.reset(kind)
 
     def reset(self, kind: str) -> None:
         """Reset the chip.
@@ -353,6 +343,7 @@ class Nrf52840:
         self._pending_reset = None
         self._reset_at = self.timeline.now
         self.fabric.forget_scheduled()
+        self.cpu_wakes()
         power_on = kind == "power_on"
         if power_on:
             self.core.power_up()
@@ -373,7 +364,7 @@ class Nrf52840:
         self._protected = port_protected(self._uicr.data.tobytes())
         self.core.reset()
         self.core.stall(RESET_TO_CPU_US * TICKS_PER_US)
-        self._observe_cpu()
+        self.observe_cpu()
         self._settle_nonvolatile()
 
     # -- flash -------------------------------------------------------------------------------------------

@@ -1,52 +1,29 @@
 """Supply currents of the nRF52840: one table, every figure with document, table and symbol.
 
 Document: "nRF52840 Product Specification" (PS), chapter "Current consumption", electrical specification,
-typical values at 3 V, 25 degrees Celsius. How far each figure is confirmed:
-
-- `confirmed=True`: read, with its PS symbol, in the PS itself or in two independent public texts that quote
-  it (the evidence is named).
-- `confirmed=False`: from memory of the PS, from another part of the family, or estimated; these are listed in
-  the bench's identity, so that no report hides them.
+typical values at 3 V, 25 degrees Celsius.
 """
 
 # ruff: noqa: RUF009 - the defaults are immutable values
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from pytest_lan_hil.virtual.silicon import figures
+from pytest_lan_hil.virtual.silicon.figures import Figure
+from pytest_lan_hil.virtual.silicon.figures import unconfirmed as _unconfirmed
 
 _PS = "nRF52840 PS, Current consumption"
 _QUOTED = "quoted with its symbol in two independent public texts (one names PS v1.11)"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One typical value.
-
-    Attributes:
-        value: In amperes.
-        source: Document, chapter or table, symbol.
-        confirmed: See the module's docstring.
-        evidence: Where it was read, or why it is believed.
-    """
-
-    value: float
-    source: str
-    confirmed: bool
-    evidence: str
 
 
 def _quoted(value: float, symbol: str) -> Figure:
     return Figure(value, f"{_PS}: {symbol}", confirmed=True, evidence=_QUOTED)
 
 
-def _unconfirmed(value: float, source: str, why: str) -> Figure:
-    return Figure(value, source, confirmed=False, evidence=why)
-
-
 @dataclass(frozen=True, slots=True)
-class CurrentTable:
+class CurrentTable(figures.CurrentTable):
     """All currents of the model, in amperes at 3 V."""
 
     # CPU running CoreMark at 64 MHz, cache on
@@ -100,19 +77,6 @@ class CurrentTable:
     debug_interface: Figure = _unconfirmed(
         1.3e-3, "debug interface mode, on top of all", "a user's measurement on an nRF52 (DevZone 29317)"
     )
-
-    def figures(self) -> Iterator[tuple[str, Figure]]:
-        """(name, figure) of every row."""
-        for field in fields(self):
-            yield field.name, getattr(self, field.name)
-
-    def notes(self) -> tuple[str, ...]:
-        """One sentence for each figure that is not confirmed."""
-        return tuple(
-            f"unconfirmed current {name}: {figure.value * 1e6:g} uA ({figure.source}; {figure.evidence})"
-            for name, figure in self.figures()
-            if not figure.confirmed
-        )
 
 
 CURRENTS = CurrentTable()

@@ -8,10 +8,10 @@ register address; the PPI connects event addresses to task addresses. The fabric
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from pytest_lan_hil.model.errors import DutFault
-from pytest_lan_hil.virtual.silicon.timeline import Event as TimelineEvent
+from pytest_lan_hil.virtual.silicon import fabric
+from pytest_lan_hil.virtual.silicon.fabric import Memory
 from pytest_lan_hil.virtual.silicon.timeline import Timeline
 
 TICK_HZ = 512_000_000
@@ -19,26 +19,6 @@ TICKS_PER_CYCLE = 8  # 64 MHz CPU
 TICKS_PER_16MHZ = 32
 TICKS_PER_LFCLK = 15_625  # 32768 Hz
 TICKS_PER_US = 512
-
-
-class Memory(Protocol):
-    """The part of the bus that EasyDMA uses."""
-
-    def read_memory(self, address: int, size: int) -> bytes:
-        """Bytes of RAM or flash."""
-        ...
-
-    def write_memory(self, address: int, data: bytes) -> None:
-        """Write RAM."""
-        ...
-
-
-class IrqSink(Protocol):
-    """The interrupt inputs of the core."""
-
-    def set_irq(self, number: int, level: bool) -> None:  # noqa: FBT001 - the core's signature
-        """Drive a level-sensitive interrupt line."""
-        ...
 
 
 class DmaError(DutFault):
@@ -51,66 +31,25 @@ class DmaError(DutFault):
 RAM_START, RAM_END = 0x2000_0000, 0x2004_0000
 
 
-class Fabric:
+class Fabric(fabric.Fabric):
     """Shared by all peripherals of one chip.
 
     Args:
         timeline: The chip's time, `TICK_HZ` ticks per second.
         memory: For EasyDMA.
-
-    Attributes:
-        irqs: Where interrupt levels go; set once the core exists.
-        epoch: Tick of the last reset; clock phases count from here, so that what happens after a reset does
-            not depend on when it came.
     """
 
     def __init__(self, timeline: Timeline, memory: Memory) -> None:
-        self.timeline = timeline
-        self.memory = memory
-        self.irqs: IrqSink | None = None
-        self.epoch = 0
+        super().__init__(timeline, memory)
         self.tasks: dict[int, Callable[[], None]] = {}
         self.on_event: Callable[[int], None] | None = None
         self.on_hfclk: Callable[[], None] | None = None
-        self._irq_sources: dict[int, set[str]] = {}
         self._hfclk_users: set[str] = set()
-        self._resets = 0
-
-    @property
-    def now(self) -> int:
-        """The current tick."""
-        return self.timeline.now
-
-    def schedule(self, at: int, callback: Callable[[], None]) -> TimelineEvent:
-        """Call back at tick `at`, unless the peripherals are reset before."""
-        resets = self._resets
-
-        def due() -> None:
-            if self._resets == resets:
-                callback()
-
-        return self.timeline.schedule(at, due)
-
-    def forget_scheduled(self) -> None:
-        """The peripherals are reset: what they had planned does not happen."""
-        self._resets += 1
-        self.epoch = self.now
 
     def next_16mhz_edge(self) -> int:
         """Tick of the next PCLK16M edge at or after now."""
         since = self.now - self.epoch
         return self.epoch + -(-since // TICKS_PER_16MHZ) * TICKS_PER_16MHZ
-
-    def drive_irq(self, number: int, source: str, *, level: bool) -> None:
-        """Raise or lower `source`'s part of interrupt `number`: who shares an id shares the line."""
-        sources = self._irq_sources.setdefault(number, set())
-        before = bool(sources)
-        if level:
-            sources.add(source)
-        else:
-            sources.discard(source)
-        if self.irqs is not None and before != bool(sources):
-            self.irqs.set_irq(number, bool(sources))
 
     def signal(self, event_address: int) -> None:
         """An event was generated: hand it to the PPI."""

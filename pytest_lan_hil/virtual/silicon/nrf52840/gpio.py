@@ -1,8 +1,7 @@
 """GPIO ports P0 and P1: outputs, inputs, pulls, sense and latch.
 
-Follows the nRF52840 Product Specification, chapter "GPIO". A pin's level is what drives it: a GPIOTE task
-channel, the output driver, an external source, or the pull resistor; an undriven pin reads 0. P0 and P1 lie
-in one 4 KiB page of addresses, hence one bus peripheral for both.
+Follows the nRF52840 Product Specification, chapter "GPIO"; a pin may be owned by a GPIOTE task channel. P0
+and P1 lie in one 4 KiB page of addresses, hence one bus peripheral for both.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ from collections.abc import Callable
 from functools import partial
 
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import Fabric
-from pytest_lan_hil.virtual.silicon.nrf52840.registers import WORD, Block
+from pytest_lan_hil.virtual.silicon.nrf52840.registers import Block
+from pytest_lan_hil.virtual.silicon.pinbank import LevelListener, PinBank
+from pytest_lan_hil.virtual.silicon.registerblock import WORD
 
 GPIO_BASE = 0x5000_0000
 _P1_SHIFT = 0x300
@@ -20,27 +21,6 @@ _LATCH, _DETECTMODE, _PIN_CNF = 0x520, 0x524, 0x700
 _PIN_CNF_RESET = 0x2  # input buffer disconnected
 _CNF_MASK = 0x0003_070F
 PIN_COUNT = {0: 32, 1: 16}
-
-LevelListener = Callable[[int, bool], None]
-
-
-def pin_name(number: int) -> str:
-    """ "P0.13" for 13, "P1.02" for 34."""
-    return f"P{number >> 5}.{number & 31:02d}"
-
-
-def pin_number(name: str) -> int:
-    """13 for "P0.13".
-
-    Raises:
-        ValueError: Not the name of a pin of this chip.
-    """
-    port, dot, pin = name.upper().removeprefix("P").partition(".")
-    if not (dot and port.isdigit() and pin.isdigit()) or int(port) not in PIN_COUNT:
-        raise ValueError(f"{name!r} is no pin; pins are P0.00 to P0.31 and P1.00 to P1.15")
-    if int(pin) >= PIN_COUNT[int(port)]:
-        raise ValueError(f"{name!r} is no pin; port P{port} has pins 0 to {PIN_COUNT[int(port)] - 1}")
-    return int(port) * 32 + int(pin)
 
 
 class Port(Block):
@@ -61,14 +41,11 @@ class Port(Block):
         self.number = number
         self.pins = PIN_COUNT[number]
         self._all = (1 << self.pins) - 1
-        self._on_level = on_level
         self._on_detect = on_detect
         self._out = 0
         self._dir = 0
         self._latch = 0
-        self._external: dict[int, bool] = {}
-        self._override: dict[int, bool] = {}
-        self.levels = 0
+        self._bank = PinBank(number * 32, on_level=on_level, output=self._output, pulled_up=self._pulled_up)
         self.declare("OUT", _OUT, on_read=lambda: self._out, on_write=self._write_out)
         self.declare("OUTSET", _OUTSET, on_read=lambda: self._out, on_write=self._set_out)
         self.declare("OUTCLR", _OUTCLR, on_read=lambda: self._out, on_write=self._clear_out)
@@ -133,47 +110,30 @@ class Port(Block):
 
     # -- levels ------------------------------------------------------------------------------------------
 
-    def _level(self, pin: int) -> bool:
-        override = self._override.get(pin)
-        if override is not None:
-            return override
-        if self._dir >> pin & 1:
-            return bool(self._out >> pin & 1)
-        external = self._external.get(pin)
-        if external is not None:
-            return external
-        return (self.values[_PIN_CNF + 4 * pin] >> 2) & 3 == 3  # pull-up
+    @property
+    def levels(self) -> int:
+        """One bit for each pin."""
+        return self._bank.levels
+
+    def _output(self, pin: int) -> bool | None:
+        return bool(self._out >> pin & 1) if self._dir >> pin & 1 else None
+
+    def _pulled_up(self, pin: int) -> bool:
+        return (self.values[_PIN_CNF + 4 * pin] >> 2) & 3 == 3
 
     def _settle(self, mask: int) -> None:
-        """Recompute the levels of the pins in `mask`, and tell who listens."""
-        changed = False
-        while mask:
-            bit = mask & -mask
-            mask ^= bit
-            pin = bit.bit_length() - 1
-            level = self._level(pin)
-            if bool(self.levels & bit) != level:
-                self.levels ^= bit
-                changed = True
-                self._on_level(self.number * 32 + pin, level)
-        if changed:
+        if self._bank.settle(mask):
             self._sense()
 
     def drive_external(self, pin: int, level: bool | None) -> None:  # noqa: FBT001 - a signal
         """Something outside drives the pin (None: lets it float)."""
-        if level is None:
-            self._external.pop(pin, None)
-        else:
-            self._external[pin] = level
-        self._settle(1 << pin)
+        if self._bank.drive_external(pin, level):
+            self._sense()
 
     def override(self, pin: int, level: bool | None) -> None:  # noqa: FBT001 - a signal
         """A peripheral (GPIOTE task channel, UARTE) owns the pin's output (None: gives it back)."""
-        if level is None:
-            self._override.pop(pin, None)
-        else:
-            self._override[pin] = level
-        self._settle(1 << pin)
+        if self._bank.override(pin, level):
+            self._sense()
 
     # -- sense and latch ---------------------------------------------------------------------------------
 
@@ -207,7 +167,7 @@ class Port(Block):
     def on_reset(self) -> None:
         """All pins are inputs with the buffer disconnected."""
         self._out = self._dir = self._latch = 0
-        self._override.clear()
+        self._bank.release_overrides()
         self._settle(self._all)
 
 

@@ -1,6 +1,6 @@
 """The supply current of the chip, as the sum of what is switched on.
 
-The model knows states, not waveforms: current is piecewise constant. Figures come from `currents`; with the
+Figures come from `currents`; with the
 DC/DC converter on, the core's share is taken as constant power, so its current falls as the supply rises
 (the PS shows this as typical curves only: unconfirmed).
 """
@@ -13,6 +13,7 @@ from enum import Enum
 from pytest_lan_hil.virtual.silicon.nrf52840.clock_power import RC, SYNTH, ClockPower
 from pytest_lan_hil.virtual.silicon.nrf52840.currents import CURRENTS, CurrentTable
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import Fabric
+from pytest_lan_hil.virtual.silicon.supply import SupplyModel
 
 NOMINAL_SUPPLY_V = 3.0
 
@@ -24,10 +25,11 @@ class CpuState(Enum):
     RAM = "running from RAM"
     SLEEP = "asleep"
     OFF = "System OFF"
+    UNPOWERED = "held in power-on reset"
 
 
-class PowerModel:
-    """Sums contributions and reports every step.
+class PowerModel(SupplyModel):
+    """The nRF52840's supply current.
 
     Args:
         fabric: Clock requests and time.
@@ -44,16 +46,12 @@ class PowerModel:
         table: CurrentTable = CURRENTS,
         supply_v: float = NOMINAL_SUPPLY_V,
     ) -> None:
+        super().__init__(lambda: fabric.now, sink, supply_v=supply_v)
         self._fabric = fabric
-        self._sink = sink
         self._table = table
-        self._supply_v = supply_v
-        self._active: dict[str, float] = {}
         self._cpu = CpuState.SLEEP
         self._cache = False
         self._debug = False
-        self._base = 0.0  # what the chip draws without `_active`
-        self._last = -1.0
         self.clocks: ClockPower | None = None
 
     # -- what the chip reports ---------------------------------------------------------------------------
@@ -75,33 +73,12 @@ class PowerModel:
             self._debug = interface_mode
             self.update()
 
-    def set_supply(self, supply_v: float) -> None:
-        """The bench's supply voltage."""
-        if supply_v != self._supply_v:
-            self._supply_v = supply_v
-            self.update()
-
-    def set_active(self, name: str, amperes: float) -> None:
-        """A peripheral draws this much on top (0: no longer)."""
-        if self._active.get(name, 0.0) == amperes:
-            return
-        if amperes:
-            self._active[name] = amperes
-        else:
-            self._active.pop(name, None)
-        self._report()
-
-    def reset(self) -> None:
-        """Peripherals are off."""
-        self._active.clear()
-        self.update()
-
     # -- the sum -----------------------------------------------------------------------------------------
 
     def _regulated(self, dcdc_a: float) -> float:
         """A core current given for DC/DC at 3 V, as the supply sees it."""
         if self.clocks is not None and self.clocks.dcdc:
-            return dcdc_a * NOMINAL_SUPPLY_V / self._supply_v
+            return dcdc_a * NOMINAL_SUPPLY_V / self.supply_v
         return dcdc_a * self._table.cpu_flash_ldo_hfxo.value / self._table.cpu_flash_dcdc_hfxo.value
 
     def _cpu_current(self, clocks: ClockPower) -> float:
@@ -109,7 +86,7 @@ class PowerModel:
         in_flash = self._cpu is CpuState.FLASH
         if clocks.dcdc:
             figure = table.cpu_flash_dcdc_hfxo if in_flash else table.cpu_ram_dcdc_hfxo
-            scale = NOMINAL_SUPPLY_V / self._supply_v
+            scale = NOMINAL_SUPPLY_V / self.supply_v
         else:
             figure = table.cpu_flash_ldo_hfxo if in_flash else table.cpu_ram_ldo_hfxo
             scale = 1.0
@@ -138,11 +115,16 @@ class PowerModel:
             total += self._regulated(table.hfxo_running.value)
         return total
 
-    def current(self) -> float:
-        """Supply current now, in amperes."""
-        if self.clocks is None:
+    @property
+    def peripherals_draw(self) -> bool:
+        """Not in System OFF, nor without supply."""
+        return self._cpu not in (CpuState.OFF, CpuState.UNPOWERED)
+
+    def base_current(self) -> float:
+        """What the chip draws without its active peripherals, in amperes."""
+        if self.clocks is None or self._cpu is CpuState.UNPOWERED:
             return 0.0
-        return self._base if self._cpu is CpuState.OFF else self._base + sum(self._active.values())
+        return self._base_current(self.clocks)
 
     def _base_current(self, clocks: ClockPower) -> float:
         if self._cpu is CpuState.OFF:
@@ -154,15 +136,3 @@ class PowerModel:
             if self._cpu is CpuState.SLEEP and not (clocks.constant_latency or self._fabric.hfclk_requested):
                 total += self._regulated(self._table.hfclk_in_sleep.value)
         return total
-
-    def update(self) -> None:
-        """Something changed: report the current if it changed with it."""
-        if self.clocks is not None:
-            self._base = self._base_current(self.clocks)
-        self._report()
-
-    def _report(self) -> None:
-        current = self.current()
-        if current != self._last:
-            self._last = current
-            self._sink(self._fabric.now, current)

@@ -1,19 +1,15 @@
 """The frame of an nRF peripheral: tasks at 0x000, events at 0x100, shortcuts, interrupts, plain registers.
 
-Follows the nRF52840 Product Specification, chapter "Peripheral interface". A register that is not declared is
-not modelled, and an access to it stops with the names of peripheral and register: it never reads as zero.
+Follows the nRF52840 Product Specification, chapter "Peripheral interface".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from pytest_lan_hil.virtual.silicon.bus import Peripheral
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import Fabric
-from pytest_lan_hil.virtual.silicon.unmodelled import NotModelled
+from pytest_lan_hil.virtual.silicon.registerblock import RegisterBlock
 
-WORD = 0xFFFF_FFFF
 _SHORTS, _INTEN, _INTENSET, _INTENCLR = 0x200, 0x300, 0x304, 0x308
 
 
@@ -54,17 +50,7 @@ class Event:
             block.fabric.signal(self.address)
 
 
-@dataclass(slots=True)
-class _Register:
-    name: str
-    reset: int
-    mask: int
-    on_read: Callable[[], int] | None
-    on_write: Callable[[int], None] | None
-    writable: bool
-
-
-class Block(Peripheral):
+class Block(RegisterBlock):
     """A peripheral of the nRF kind.
 
     Args:
@@ -76,16 +62,12 @@ class Block(Peripheral):
     """
 
     def __init__(self, fabric: Fabric, name: str, base: int, *, irq: int | None, size: int = 0x1000) -> None:
+        super().__init__(name, base, size=size)
         self.fabric = fabric
-        self.name = name
-        self.base = base
-        self.size = size
         self.irq = irq
         self.inten = 0
         self.shorts = 0
         self.events: dict[int, Event] = {}
-        self.values: dict[int, int] = {}
-        self._registers: dict[int, _Register] = {}
         self._tasks: dict[int, tuple[str, Callable[[], None]]] = {}
         self._inten_mask = 0
         self._shorts_mask = 0
@@ -109,29 +91,7 @@ class Block(Peripheral):
         event.shorts.append((1 << bit, task))
         self._shorts_mask |= 1 << bit
 
-    def declare(
-        self,
-        name: str,
-        offset: int,
-        *,
-        reset: int = 0,
-        mask: int = WORD,
-        on_read: Callable[[], int] | None = None,
-        on_write: Callable[[int], None] | None = None,
-        writable: bool = True,
-    ) -> None:
-        """A plain register; `on_write` replaces the store, `on_read` the load."""
-        self._registers[offset] = _Register(name, reset, mask, on_read, on_write, writable)
-        self.values[offset] = reset
-
-    def declare_read_only(self, name: str, offset: int, on_read: Callable[[], int]) -> None:
-        """A register that is computed when read; writing has no effect, as on silicon."""
-        self.declare(name, offset, on_read=on_read, writable=False)
-
     # -- what subclasses override ------------------------------------------------------------------------
-
-    def on_reset(self) -> None:
-        """Bring the state that is not in plain registers to its reset value."""
 
     def watch_changed(self) -> None:
         """INTEN, SHORTS or the PPI changed: plan anew which events need a callback."""
@@ -147,9 +107,7 @@ class Block(Peripheral):
         self.shorts = 0
         for event in self.events.values():
             event.flag = False
-        for offset, register in self._registers.items():
-            self.values[offset] = register.reset
-        self.on_reset()
+        super().reset()
         self.update_irq()
 
     def update_irq(self) -> None:
@@ -160,18 +118,8 @@ class Block(Peripheral):
         level = any(event.flag and event.bit & inten for event in self.events.values()) if inten else False
         self.fabric.drive_irq(self.irq, self.name, level=level)
 
-    def read(self, offset: int, size: int) -> int:
-        """Read a register; narrower reads return the addressed bytes."""
-        word_offset = offset & ~3
-        value = self._read_word(word_offset)
-        if size == 4:
-            return value
-        return (value >> (8 * (offset & 3))) & ((1 << (8 * size)) - 1)
-
-    def _read_word(self, offset: int) -> int:
-        register = self._registers.get(offset)
-        if register is not None:
-            return register.on_read() if register.on_read is not None else self.values[offset]
+    def read_other(self, offset: int) -> int:
+        """Events, tasks (which read as 0), INTEN and SHORTS."""
         event = self.events.get(offset)
         if event is not None:
             self.before_event_read(event)
@@ -184,20 +132,8 @@ class Block(Peripheral):
             return self.shorts
         raise self.unmodelled(offset)
 
-    def write(self, offset: int, value: int, size: int) -> None:
-        """Write a register; only whole words reach a peripheral."""
-        if size != 4 or offset & 3:
-            raise self.unmodelled(offset, detail="only whole words are written here")
-        register = self._registers.get(offset)
-        if register is not None:
-            if not register.writable:
-                return
-            value &= register.mask
-            if register.on_write is not None:
-                register.on_write(value)
-            else:
-                self.values[offset] = value
-            return
+    def write_other(self, offset: int, value: int) -> None:
+        """Tasks, events, INTEN and SHORTS."""
         task = self._tasks.get(offset)
         if task is not None:
             if value & 1:
@@ -233,7 +169,3 @@ class Block(Peripheral):
             self.inten = value
         self.watch_changed()
         self.update_irq()
-
-    def unmodelled(self, offset: int, *, detail: str = "") -> NotModelled:
-        """The error for a register of this peripheral that the model lacks."""
-        return NotModelled(detail or f"{self.name} has no register at offset 0x{offset:03x} in this model")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICKS_PER_16MHZ, Fabric
-from pytest_lan_hil.virtual.silicon.nrf52840.registers import WORD, Block, Event
+from pytest_lan_hil.virtual.silicon.nrf52840.registers import Block, Event
+from pytest_lan_hil.virtual.silicon.registerblock import WORD
 from pytest_lan_hil.virtual.silicon.timeline import Event as TimelineEvent
 
 _BITS = {0: 16, 1: 8, 2: 24, 3: 32}

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from functools import partial
 
 from pytest_lan_hil.virtual.silicon.nrf52840.fabric import TICKS_PER_LFCLK, Fabric
-from pytest_lan_hil.virtual.silicon.nrf52840.registers import WORD, Block
+from pytest_lan_hil.virtual.silicon.nrf52840.registers import Block
+from pytest_lan_hil.virtual.silicon.registerblock import WORD
 from pytest_lan_hil.virtual.silicon.timeline import Event as TimelineEvent
 
 _RELOAD = 0x6E52_4635

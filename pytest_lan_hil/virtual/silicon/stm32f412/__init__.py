@@ -1,0 +1,1 @@
+"""The STM32F412ZG of a NUCLEO-F412ZG."""
