@@ -10,10 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from pytest_lan_hil.measure.shares import deciding_count
 from pytest_lan_hil.measure.statistics import estimate, fewest_for
 from pytest_lan_hil.model.measurement import Budget, Estimate, Measurement, Outcome, Verdict, VerdictKind
-from pytest_lan_hil.model.quantities import QUANTITIES, Direction
+from pytest_lan_hil.model.quantities import QUANTITIES, Direction, unit_text
 
+_MORE = {
+    "drift_score": "let the DUT hear more recordings",
+    "throughput": "let it make more inferences in one go",
+    "cpu_utilisation": "let it listen for longer",
+}
+_NO_FINER = {
+    "temperature": "the chip has no better sensor; leave more room in the budget",
+    "uptime": "leave more room in the budget",
+}
 _FINER = "use a lower current range or a more accurate instrument, or leave more room in the budget"
 # Beyond this factor more data is no advice.
 _HOPELESS = 10_000
@@ -41,8 +51,9 @@ def judge(measurement: Measurement, budget: Budget, *, floor: float | None = Non
     if floor is not None and budget.limit < floor:
         kind = VerdictKind.INCONCLUSIVE
         reason = (
-            f"{_limit(measurement, budget)}, lies below this bench's floor of {floor:.3g} {measurement.unit}"
-            " (its self-test): undecidable here, whatever is measured; use a finer instrument or range"
+            f"{_limit(measurement, budget)}, lies below this bench's floor of {floor:.3g}"
+            f"{unit_text(measurement.unit)} (its self-test): undecidable here, whatever is measured;"
+            " use a finer instrument or range"
         )
     elif keeps:
         kind = VerdictKind.WITHIN
@@ -85,16 +96,15 @@ def _sides(found: Estimate, budget: Budget) -> tuple[bool, bool]:
 
 def _figure(measurement: Measurement, found: Estimate) -> str:
     value, spread = with_uncertainty(found)
+    figure = f"{measurement.quantity} {found.statistic} {value}{unit_text(measurement.unit)}"
     if found.low == found.high:
-        return (
-            f"{measurement.quantity} {found.statistic} {value} {measurement.unit} (n={measurement.n}, exact)"
-        )
-    return f"{measurement.quantity} {found.statistic} {value} {measurement.unit} {spread} (n={measurement.n})"
+        return f"{figure} (n={measurement.n}, exact)"
+    return f"{figure} {spread} (n={measurement.n})"
 
 
 def _limit(measurement: Measurement, budget: Budget) -> str:
     kind = "the budget" if budget.source == "marker" else f"the target of {budget.source}"
-    return f"{budget.limit:g} {measurement.unit}, {kind}"
+    return f"{budget.limit:g}{unit_text(measurement.unit)}, {kind}"
 
 
 def with_uncertainty(found: Estimate) -> tuple[str, str]:
@@ -102,6 +112,8 @@ def with_uncertainty(found: Estimate) -> tuple[str, str]:
 
     An infinite side is said in words, because no half-width describes it.
     """
+    if found.statistic == "share":  # its sides differ much, near 0 and 100 %
+        return _share(found)
     sides = [side for side in (found.value - found.low, found.high - found.value) if math.isfinite(side)]
     half = max(sides, default=0.0)
     places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else _places(found.value)
@@ -114,6 +126,12 @@ def with_uncertainty(found: Estimate) -> tuple[str, str]:
     if high:
         return value, f"(at most {found.high:.{places}f}, no lower limit)"
     return value, "(no limits)"
+
+
+def _share(found: Estimate) -> tuple[str, str]:
+    half = (found.high - found.low) / 2
+    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 0
+    return f"{found.value:.{places}f}", f"({found.low:.{places}f} to {found.high:.{places}f})"
 
 
 def _places(value: float) -> int:
@@ -129,7 +147,7 @@ def _what_settles_it(measurement: Measurement, found: Estimate, budget: Budget) 
         without = [note for note in measurement.notes if "the error has no bound" in note]
         return without[0] if without else f"nothing bounds the error of {measurement.instrument}"
     need = fewest_for(found.statistic)
-    power = measurement.quantity == "power"
+    power = measurement.quantity in ("power", "battery")
     if measurement.n < need and not power:
         return (
             f"{found.statistic} needs at least {need} {_things(measurement)}, this test made {measurement.n}"
@@ -140,15 +158,19 @@ def _what_settles_it(measurement: Measurement, found: Estimate, budget: Budget) 
             slow[0] if slow else f"the {_things(measurement)} resemble their neighbours; measure for longer"
         )
     if error > 0 and margin <= error:
-        return (
-            f"{measurement.instrument} is sure to ± {error:.2g} {measurement.unit} only, more data won't"
-            f" help; {_advice(measurement) or _FINER}"
-        )
-    half = max(found.value - found.ci95_low, found.ci95_high - found.value)
-    factor = half**2 / (margin**2 - error**2) if margin > error else math.inf
+        sure = f"{measurement.instrument} is sure to ± {error:.2g}{unit_text(measurement.unit)} only"
+        if measurement.quantity in _MORE:
+            return f"{sure}; {_MORE[measurement.quantity]}"
+        finer = _advice(measurement) or _NO_FINER.get(measurement.quantity, _FINER)
+        return f"{sure}, more data won't help; {finer}"
+    if found.statistic == "share":
+        factor = deciding_count(found.value, budget.limit) / measurement.n
+    else:
+        half = max(found.value - found.ci95_low, found.ci95_high - found.value)
+        # the spread is itself an estimate
+        factor = 1.1 * half**2 / (margin**2 - error**2) if margin > error else math.inf
     if factor > _HOPELESS:
         return "the value lies on the limit; leave more room in the budget"
-    factor *= 1.1  # the spread is itself an estimate
     if power and measurement.duration_s > 0:
         longer = measurement.duration_s * factor
         return f"measure for about {longer:.2g} s instead of {measurement.duration_s:.2g} s"
@@ -160,5 +182,13 @@ def _advice(measurement: Measurement) -> str:
     return next((note for note in measurement.notes if "a shunt of" in note), "")
 
 
+_THINGS = {
+    "latency": "inferences",
+    "energy": "inferences",
+    "accuracy": "recordings",
+    "false_positive_rate": "sounds",
+}
+
+
 def _things(measurement: Measurement) -> str:
-    return "inferences" if measurement.quantity in ("latency", "energy") else "values"
+    return _THINGS.get(measurement.quantity, "values")

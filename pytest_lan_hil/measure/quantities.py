@@ -159,22 +159,33 @@ def mean_power(
 def memory(
     static_bytes: int,
     stack_bytes: int,
+    heap_bytes: int = 0,
     *,
     simulated: bool = False,
     instrument: str = "linker and stack paint",
+    notes: tuple[str, ...] = (),
 ) -> Measurement:
-    """Static RAM of the image plus the stack's high-water mark, in KB (1 KB = 1024 bytes): an exact figure.
+    """Static RAM of the image plus what stack and heap ever took, in KB (1 KB = 1024 bytes): an exact figure.
+
+    Args:
+        static_bytes, stack_bytes, heap_bytes: The parts.
+        simulated: True if a virtual bench told them.
+        instrument: What told them.
+        notes: What to say about the parts; by default their sizes.
 
     Raises:
         InputError: A negative number of bytes.
     """
-    if static_bytes < 0 or stack_bytes < 0:
+    parts = (static_bytes, stack_bytes, heap_bytes)
+    if min(parts) < 0:
         raise InputError(
-            f"memory of {static_bytes} static and {stack_bytes} stack bytes", fix="give numbers from 0"
+            f"memory of {static_bytes} static, {stack_bytes} stack and {heap_bytes} heap bytes",
+            fix="give numbers from 0",
         )
+    said = f"{static_bytes} bytes static, {stack_bytes} bytes of stack used at most"
     return from_values(
-        "memory", [(static_bytes + stack_bytes) / 1024], simulated=simulated, instrument=instrument,
-        notes=(f"{static_bytes} bytes static, {stack_bytes} bytes of stack used at most",),
+        "memory", [sum(parts) / 1024], simulated=simulated, instrument=instrument,
+        notes=notes or (f"{said}, {heap_bytes} bytes of heap" if heap_bytes else said,),
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import Estimate, Spread
 
 CONFIDENCE = 0.95
+_PLAIN = ("mean", "max", "min", "share")
+_NORMAL = 1.959963984540054  # two-sided 95 % point of the normal distribution
 _TAIL = (1 - CONFIDENCE) / 2
 # The lag-1 autocorrelation of n independent values has mean -1/n and standard deviation 1/sqrt(n). Neighbours
 # resemble each other beyond chance from the one-sided 5 % point on; what they cost is counted from one
@@ -29,12 +31,12 @@ _FEWEST_EFFECTIVE = 2.0
 
 
 def percentile_of(statistic: str) -> float | None:
-    """The percentile (0 to 100, exclusive) that "pNN" names, None for "mean" and "max".
+    """The percentile (0 to 100, exclusive) that "pNN" names, None for the other statistics.
 
     Raises:
         InputError: Not a statistic.
     """
-    if statistic in ("mean", "max"):
+    if statistic in _PLAIN:
         return None
     try:
         percentile = float(statistic[1:]) if statistic.startswith("p") else math.nan
@@ -42,7 +44,8 @@ def percentile_of(statistic: str) -> float | None:
         percentile = math.nan
     if not 0 < percentile < 100:
         raise InputError(
-            f"{statistic!r} is not a statistic", fix='use "mean", "max" or a percentile such as "p95"'
+            f"{statistic!r} is not a statistic",
+            fix='use "mean", "max", "min", "share" or a percentile such as "p95"',
         )
     return percentile
 
@@ -158,7 +161,9 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
     * "pNN": order statistics, which assume nothing about the distribution; a side that n values can't bound
       is infinite (p95 has an upper limit from 72 values). Values that come in clusters widen the interval,
       up to the extreme values seen.
-    * "max": the largest value seen. It is a fact about this record and has no statistical interval.
+    * "max", "min": the extreme value seen. It is a fact about this record and has no statistical interval.
+    * "share": the share of values that are 100 and not 0, in percent, with Wilson's score interval
+      (E. B. Wilson, JASA 22 (1927), 209-212), which holds near 0 and 100 % too.
 
     The instrument's error is systematic: it does not shrink with n. It is combined with each side of the
     statistical interval as root sum of squares (JCGM 100:2008, 5.1.2).
@@ -170,7 +175,7 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
 
     Raises:
         InputError: Unknown statistic, or a negative instrument error.
-        MeasurementInvalid: No values, or one that is not finite.
+        MeasurementInvalid: No values, or one that is not finite (for "share": neither 0 nor 100).
     """
     percentile = percentile_of(statistic)
     if not instrument_error >= 0:
@@ -178,6 +183,10 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
     array = checked(values)
     if statistic == "max":
         value = low = high = float(array.max())
+    elif statistic == "min":
+        value = low = high = float(array.min())
+    elif statistic == "share":
+        value, low, high = _share(array)
     elif percentile is None:
         value = _mean(array)
         half = _half_width_of_mean(array)
@@ -195,6 +204,20 @@ def estimate(values: Sequence[float], statistic: str, instrument_error: float) -
         low=min(low, value - math.hypot(value - low, instrument_error)),
         high=max(high, value + math.hypot(high - value, instrument_error)),
     )
+
+
+def _share(array: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Share in percent, and Wilson's 95 % score interval."""
+    if not np.isin(array, (0.0, 100.0)).all():
+        raise MeasurementInvalid(
+            "a share is made of values that are 0 or 100, some of these are neither",
+            fix="give 100 for each case that counts and 0 for each that does not",
+        )
+    n, share = len(array), float(array.mean()) / 100
+    z2 = _NORMAL**2
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _NORMAL * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return 100 * share, 100 * max(min(centre - half, share), 0.0), 100 * min(max(centre + half, share), 1.0)
 
 
 def _half_width_of_mean(array: NDArray[np.float64]) -> float:
@@ -227,6 +250,6 @@ def fewest_for(statistic: str) -> int:
     """Number of independent values from which both sides of the statistic's interval are finite."""
     percentile = percentile_of(statistic)
     if percentile is None:
-        return 1 if statistic == "max" else 2
+        return 2 if statistic == "mean" else 1
     q = percentile / 100
     return math.ceil(math.log(_TAIL) / math.log(max(q, 1 - q)) - 1e-9)

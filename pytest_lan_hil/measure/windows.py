@@ -172,7 +172,7 @@ def find_windows(
     Args:
         line: The record.
         name: What messages and notes call it.
-        shortest_s: Two edges closer together than this are a bounce.
+        shortest_s: Two edges closer together than this are a bounce, on a line that is wired.
 
     Raises:
         MeasurementInvalid: The line's sample rate is not a positive number, its time stamps don't rise, or it
@@ -181,6 +181,8 @@ def find_windows(
     times = edge_times(line)
     resolution_s = line.resolution_s if isinstance(line, EdgeLine) else 1.0 / line.sample_rate_hz
     open_at_start = starts_high(line)
+    if isinstance(line, EdgeLine) and not line.wired:
+        shortest_s = 0.0
     settled = settle(
         times, high_at_start=open_at_start, shortest_s=shortest_s, resolution_s=resolution_s, name=name
     )

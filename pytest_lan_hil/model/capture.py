@@ -111,6 +111,7 @@ class EdgeLine:
         lost: Spans (start, stop) in seconds in which edges may be missing.
         timebase: Relative error of times between its edges, 95 % half-width; None: they follow the capture's
             sample clock, and have its error.
+        wired: False for edges that no wire carried, because a program stamped them itself: they can't bounce.
     """
 
     times_s: NDArray[np.float64]
@@ -121,6 +122,7 @@ class EdgeLine:
     tie_s: float = 0.0
     lost: tuple[tuple[float, float], ...] = ()
     timebase: float | None = None
+    wired: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class Quantity:
         title: For people.
         unit: Display unit.
         direction: Which way is better.
-        statistic: What is judged unless the marker says otherwise: "mean", "max" or a percentile ("p95").
+        statistic: What is judged unless the marker says otherwise: "mean", "max", "min", a percentile such as
+            "p95", or "share": the share of values that are 100 and not 0, in percent.
         metric: Prometheus name, in base unit.
         scale: Base unit per display unit.
         needs: What a bench must offer to measure it (see `instruments.base.CAPABILITIES`).
@@ -49,9 +50,17 @@ class Quantity:
         return f"{self.name}_budget"
 
     @property
+    def unit_key(self) -> str:
+        """The unit as a name that Python and TOML take: the marker's argument."""
+        return _UNIT_KEYS.get(self.unit, self.unit.lower())
+
+    @property
     def target_key(self) -> str:
-        """Key in a board file's `[targets]` table, and name of the marker's first argument is its unit."""
-        return f"{self.name}_{self.unit.lower()}"
+        """Key in a board file's `[targets]` table: name and unit, for a plain number the name alone."""
+        return self.name if self.unit == "1" else f"{self.name}_{self.unit_key}"
+
+
+_UNIT_KEYS = {"%": "percent", "1/s": "per_s", "1": "score"}
 
 
 _ROWS = (
@@ -73,8 +82,73 @@ _ROWS = (
     Quantity(
         "memory", "memory", "KB", Direction.LOWER, "max",
         "lan_memory_bytes", 1024.0, ("memory",),
-        "Static RAM of the image plus the stack's high-water mark (1 KB = 1024 bytes)",
+        "Static RAM of the image plus the high-water marks of stack and heap (1 KB = 1024 bytes)",
+    ),
+    Quantity(
+        "accuracy", "accuracy", "%", Direction.HIGHER, "share",
+        "lan_model_accuracy_ratio", 1e-2, ("console",),
+        "Share of labelled recordings that the DUT names rightly",
+    ),
+    Quantity(
+        "confidence", "confidence of answers", "%", Direction.HIGHER, "mean",
+        "lan_model_confidence_ratio", 1e-2, ("console",),
+        "Probability that the network gives its own answer",
+    ),
+    Quantity(
+        "false_positive_rate", "false positives", "%", Direction.LOWER, "share",
+        "lan_false_positive_ratio", 1e-2, ("console",),
+        "Share of sounds without speech that the DUT takes for a word",
+    ),
+    Quantity(
+        "drift_score", "drift of features", "1", Direction.LOWER, "max",
+        "lan_feature_drift_ratio", 1.0, ("console",),
+        "Population stability index of the features on the DUT against those of the training",
+    ),
+    Quantity(
+        "throughput", "throughput", "1/s", Direction.HIGHER, "min",
+        "lan_inference_throughput_hertz", 1.0, ("console",),
+        "Inferences per second that the DUT completes back to back",
+    ),
+    Quantity(
+        "dropped_frames", "dropped frames", "%", Direction.LOWER, "max",
+        "lan_dropped_frames_ratio", 1e-2, ("console",),
+        "Share of audio frames that came too late or were lost",
+    ),
+    Quantity(
+        "cpu_utilisation", "CPU utilisation", "%", Direction.LOWER, "max",
+        "lan_cpu_utilisation_ratio", 1e-2, ("console",),
+        "Share of time that the core is awake while it listens",
+    ),
+    Quantity(
+        "flash", "flash", "KB", Direction.LOWER, "max",
+        "lan_flash_bytes", 1024.0, ("probe",),
+        "Flash that the image fills (1 KB = 1024 bytes)",
+    ),
+    Quantity(
+        "memory_available", "memory left", "KB", Direction.HIGHER, "min",
+        "lan_memory_available_bytes", 1024.0, ("probe",),
+        "RAM of the chip that neither the image nor its stack and heap ever used (1 KB = 1024 bytes)",
+    ),
+    Quantity(
+        "temperature", "temperature of the chip", "degC", Direction.LOWER, "max",
+        "lan_temperature_celsius", 1.0, ("console",),
+        "Temperature that the chip's own sensor reports",
+    ),
+    Quantity(
+        "battery", "battery life", "h", Direction.HIGHER, "mean",
+        "lan_battery_life_seconds", 3600.0, ("power",),
+        "Time that the board's battery lasts at the mean power measured",
+    ),
+    Quantity(
+        "uptime", "uptime", "s", Direction.HIGHER, "min",
+        "lan_uptime_seconds", 1.0, ("console",),
+        "Time since the DUT's last reset, by its own clock",
     ),
 )  # fmt: skip
 
 QUANTITIES: dict[str, Quantity] = {row.name: row for row in _ROWS}
+
+
+def unit_text(unit: str) -> str:
+    """ " ms": the unit behind a figure; nothing behind a plain number, whose unit is "1"."""
+    return "" if unit == "1" else f" {unit}"

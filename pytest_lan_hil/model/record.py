@@ -53,11 +53,29 @@ class DeviceIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Confusion:
+    """What the DUT named the recordings of a dataset.
+
+    Attributes:
+        dataset: Its folder.
+        sha256: Over names and contents of its files.
+        labels: The DUT's, in the order of its classes.
+        counts: A row for each of them: how many recordings with this label the DUT gave each of the labels.
+    """
+
+    dataset: str
+    sha256: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TestRecord:
     """One test of the run.
 
     `measurements` maps quantity to measurement. `console` is filled (last 200 lines) unless the test passed.
     `waveform` is the file name of the saved capture envelope beside the record, or "".
+    `confusion` is there if labelled recordings were played to the DUT.
     """
 
     __test__: ClassVar[bool] = False  # or pytest takes it for a class of tests, by its name
@@ -70,6 +88,7 @@ class TestRecord:
     firmware: FirmwareIdentity | None = None
     console: tuple[ConsoleLine, ...] = ()
     waveform: str = ""
+    confusion: Confusion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pytest_lan_hil.judge.budgets import combine, judge
 from pytest_lan_hil.measure.quantities import from_values, memory
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Budget, Outcome, VerdictKind
-from pytest_lan_hil.model.quantities import QUANTITIES, Direction
 
 WITHIN, OVER, INCONCLUSIVE = VerdictKind.WITHIN, VerdictKind.OVER, VerdictKind.INCONCLUSIVE
 
@@ -138,16 +137,39 @@ def test_a_value_on_the_limit_asks_for_more_room():
     assert "leave more room" in verdict.reason
 
 
-def test_higher_is_better_turns_the_comparison_round(monkeypatch):
-    row = replace(
-        QUANTITIES["latency"], name="accuracy", unit="%", direction=Direction.HIGHER, statistic="mean"
-    )
-    monkeypatch.setitem(QUANTITIES, "accuracy", row)
-    measured = from_values("accuracy", [90.0, 90.1] * 20)
-    assert judge(measured, budget(80.0, "accuracy", "mean")).kind is WITHIN
-    low = judge(measured, budget(95.0, "accuracy", "mean"))
+def shares(right, n, quantity="accuracy"):
+    return from_values(quantity, [100.0] * right + [0.0] * (n - right))
+
+
+def test_higher_is_better_turns_the_comparison_round():
+    high = judge(shares(298, 300), budget(93.5, "accuracy", "share"))
+    assert high.kind is WITHIN
+    assert high.reason == "accuracy share 99.3 % (97.6 to 99.8) (n=300) is within 93.5 %, the budget"
+    low = judge(shares(250, 300), budget(93.5, "accuracy", "share"))
     assert low.kind is OVER
-    assert "is below 95 %, the budget" in low.reason
+    assert "is below 93.5 %, the budget" in low.reason
+
+
+def test_a_share_of_too_few_cases_says_how_many_would_settle_it():
+    unsure = judge(shares(58, 60), budget(93.5, "accuracy", "share"))
+    assert unsure.kind is INCONCLUSIVE
+    assert "recordings would settle it" in unsure.reason
+    assert (
+        "sounds would settle it"
+        in judge(shares(0, 20, "false_positive_rate"), budget(10.0, "false_positive_rate", "share")).reason
+    )
+
+
+def test_a_plain_number_has_no_unit_behind_it():
+    verdict = judge(from_values("drift_score", [0.05]), budget(0.25, "drift_score", "max"))
+    assert verdict.reason == "drift_score max 0.05 (n=1, exact) is within 0.25, the budget"
+
+
+def test_what_more_data_would_settle_asks_for_more_and_not_for_another_instrument():
+    drifted = from_values("drift_score", [0.2], instrument_error=0.1, instrument="a DUT")
+    assert judge(drifted, budget(0.25, "drift_score", "max")).reason.endswith(
+        "let the DUT hear more recordings"
+    )
 
 
 def verdicts_of(*kinds):

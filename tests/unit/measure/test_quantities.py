@@ -282,17 +282,24 @@ def test_memory_is_exact_and_adds_image_and_stack():
     assert "3000 bytes static, 1096 bytes of stack used at most" in measured.notes
 
 
+def test_the_heap_is_part_of_the_memory_and_of_what_is_said():
+    measured = memory(3000, 1096, 1024)
+    assert measured.estimate.value == 5
+    assert measured.notes == ("3000 bytes static, 1096 bytes of stack used at most, 1024 bytes of heap",)
+    assert memory(1, 2, notes=("parts",)).notes == ("parts",)
+
+
 def test_memory_of_less_than_nothing_is_refused():
     with pytest.raises(InputError, match="-1 static"):
         memory(-1, 0)
 
 
 def test_a_users_own_quantity_needs_a_unit_and_has_a_mean():
-    measured = from_values("accuracy", [0.9, 0.92, 0.94], unit="1", instrument="test set")
+    measured = from_values("wakefulness", [0.9, 0.92, 0.94], unit="1", instrument="test set")
     assert measured.estimate.value == pytest.approx(0.92)
-    assert (measured.quantity, measured.unit, measured.instrument) == ("accuracy", "1", "test set")
+    assert (measured.quantity, measured.unit, measured.instrument) == ("wakefulness", "1", "test set")
     with pytest.raises(InputError, match="has no unit"):
-        from_values("accuracy", [0.9])
+        from_values("wakefulness", [0.9])
     with pytest.raises(InputError, match="latency in s"):
         from_values("latency", [0.9], unit="s")
 

@@ -17,7 +17,7 @@ from pytest_lan_hil.measure.statistics import (
 from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=120)
-STATISTICS = st.sampled_from(["mean", "max", "p50", "p95", "p5"])
+STATISTICS = st.sampled_from(["mean", "max", "min", "p50", "p95", "p5"])
 
 
 def autoregressive(rho: float, count: int, seed: int = 1) -> np.ndarray:
@@ -96,6 +96,45 @@ def test_fewest_for_is_the_first_count_with_two_finite_sides(statistic):
 def test_the_maximum_is_the_largest_value_and_has_no_statistical_interval():
     found = estimate([1.0, 9.0, 4.0], "max", 0.5)
     assert (found.value, found.ci95_low, found.ci95_high, found.low, found.high) == (9.0, 9.0, 9.0, 8.5, 9.5)
+
+
+def test_the_minimum_is_the_smallest_value_and_has_no_statistical_interval():
+    found = estimate([4.0, 1.0, 9.0], "min", 0.5)
+    assert (found.value, found.ci95_low, found.ci95_high, found.low, found.high) == (1.0, 1.0, 1.0, 0.5, 1.5)
+
+
+# Cases 1 to 4 of R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, score method.
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [(81, 263, 25.53, 36.62), (15, 148, 6.24, 16.05), (0, 20, 0.0, 16.11), (1, 29, 0.61, 17.18)],
+)
+def test_a_share_has_the_published_interval_of_wilson(right, n, low, high):
+    found = estimate([100.0] * right + [0.0] * (n - right), "share", 0.0)
+    assert found.value == pytest.approx(100 * right / n)
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+    mirrored = estimate([0.0] * right + [100.0] * (n - right), "share", 0.0)
+    assert (mirrored.low, mirrored.high) == (
+        pytest.approx(100 - high, abs=0.01),
+        pytest.approx(100 - low, abs=0.01),
+    )
+
+
+@given(values=st.lists(st.sampled_from([0.0, 100.0]), min_size=1, max_size=200))
+def test_the_interval_of_a_share_lies_between_0_and_100_and_is_never_a_point(values):
+    found = estimate(values, "share", 0.0)
+    assert 0 <= found.low <= found.value <= found.high <= 100
+    assert found.low < found.high
+
+
+@pytest.mark.parametrize("values", [[0.5], [0.0, 1.0], [100.0, 99.0]])
+def test_a_share_of_anything_but_cases_is_refused(values):
+    with pytest.raises(MeasurementInvalid, match="0 or 100"):
+        estimate(values, "share", 0.0)
+
+
+@pytest.mark.parametrize(("statistic", "fewest"), [("mean", 2), ("max", 1), ("min", 1), ("share", 1)])
+def test_a_mean_takes_two_values_and_the_others_one(statistic, fewest):
+    assert fewest_for(statistic) == fewest
 
 
 def test_independent_values_count_fully_and_autocorrelated_ones_do_not():
