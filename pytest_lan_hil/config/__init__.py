@@ -23,7 +23,7 @@ from pytest_lan_hil.config.search import (
     load_board,
     shipped_root,
 )
-from pytest_lan_hil.config.wiring import Wiring, wire
+from pytest_lan_hil.config.wiring import Wiring, wire, wire_first
 
 __all__ = [
     "REPLAY",
@@ -44,4 +44,5 @@ __all__ = [
     "read_board",
     "shipped_root",
     "wire",
+    "wire_first",
 ]

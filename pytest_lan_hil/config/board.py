@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from pydantic import (
     BaseModel,
@@ -17,11 +17,22 @@ from pydantic import (
 )
 
 from pytest_lan_hil.config.description import Description
-from pytest_lan_hil.config.fields import ImagePath, MarkerName, Name, Pin, nearest, refuse_double, wrong
+from pytest_lan_hil.config.fields import (
+    ImagePath,
+    MarkerName,
+    Name,
+    Pin,
+    Words,
+    nearest,
+    refuse_double,
+    wrong,
+)
 from pytest_lan_hil.model.errors import ImageError
 from pytest_lan_hil.model.quantities import QUANTITIES
 
 ADDRESS_SPACE = 1 << 32
+#: The `target` of a board whose firmware is a program of the host, started instead of flashed.
+NATIVE = "native"
 
 
 class MemoryRange(BaseModel):
@@ -54,6 +65,8 @@ class _TargetTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_POSITIVE = Field(gt=0)
+_PERCENT = Field(ge=0, le=100)
 Targets = create_model(
     "Targets",
     __base__=_TargetTable,
@@ -61,13 +74,33 @@ Targets = create_model(
         "dict[str, Any]",
         {
             row.target_key: (
-                float | None,
-                Field(default=None, gt=0, description=f"{row.help}, {row.unit}.", examples=[1.2]),
+                Annotated[float, _PERCENT if row.unit == "%" else _POSITIVE] | None,
+                Field(default=None, description=f"{row.help}, {row.unit}.", examples=[1.2]),
             )
             for row in QUANTITIES.values()
         },
     ),
 )
+
+
+class Battery(BaseModel):
+    """The battery that the product runs from: `battery` hours are derived from it and the mean power."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    capacity_mah: float = Field(gt=0, examples=["220"])
+    """Rated capacity, mAh."""
+    voltage_v: float = Field(gt=0, examples=["3.0"])
+    """Mean voltage while it discharges, volts."""
+    usable: float = Field(default=1.0, gt=0, le=1, examples=["0.8"])
+    """Share of the capacity that can be used at this load and temperature, 0 to 1."""
+    converter_efficiency: float = Field(default=1.0, gt=0, le=1, examples=["0.85"])
+    """Share of the battery's energy that reaches the supply rail, 0 to 1."""
+
+    @property
+    def usable_wh(self) -> float:
+        """Energy that reaches the board, watt hours."""
+        return self.capacity_mah / 1e3 * self.voltage_v * self.usable * self.converter_efficiency
 
 
 def _no_targets() -> BaseModel:
@@ -80,11 +113,15 @@ class Board(Description):
     title: str = Field(default="", examples=["Nordic nRF52840-DK (PCA10056)"])
     """For people: maker, kit and revision."""
     target: str = Field(min_length=1, examples=["nrf52840"])
-    """pyOCD's target type: `pyocd list --targets`."""
+    """pyOCD's target type: `pyocd list --targets`; `native` for a program of the testing host."""
+    pack: str = Field(default="", examples=["stm32f411re"])
+    """What `pyocd pack install` finds the chip's CMSIS pack by; for a `target` that pyOCD does not have."""
     virtual: Name | None = Field(default=None, examples=["nrf52840"])
     """The emulated silicon that a virtual bench runs this board's firmware on, if there is one."""
-    supply_v: float = Field(gt=0, le=60, examples=["3.0"])
-    """Supply rail at the power analyzer, volts."""
+    supply_v: float | None = Field(default=None, gt=0, le=60, examples=["3.0"])
+    """Supply rail at the power analyzer, volts; left out where there is no rail to measure (a desktop)."""
+    build: Words = Field(default=(), examples=[["make", "-C", "../firmware"]])
+    """Command that makes the images; run from this file's folder, once per session before the first flash."""
     baudrate: int = Field(default=115200, gt=0, examples=[115200])
     """Of the console; 8 data bits, no parity, 1 stop bit."""
     images: Mapping[Name, ImagePath] = Field(default_factory=dict, examples=[{"lan": "../build/lan.elf"}])
@@ -95,6 +132,10 @@ class Board(Description):
     """Marker line to the pin that the firmware raises."""
     target_table: Targets = Field(default_factory=_no_targets, alias="targets")  # type: ignore[valid-type]
     """Limits that a budget marker without one of its own takes on this board."""
+    battery: Battery | None = None
+    """The battery that the product runs from."""
+    temperature_error_k: float | None = Field(default=None, gt=0, examples=["5.0"])
+    """Error of the chip's own temperature sensor, 95 % half-width in kelvin, from its data sheet."""
     flash: MemoryRange | None = None
     """Flash, as the data sheet's memory map has it."""
     ram: MemoryRange | None = None
@@ -105,6 +146,11 @@ class Board(Description):
         """Quantity to limit, in the quantity's display unit."""
         limits = {row.name: getattr(self.target_table, row.target_key) for row in QUANTITIES.values()}
         return {name: limit for name, limit in limits.items() if limit is not None}
+
+    @property
+    def is_native(self) -> bool:
+        """True if its firmware is a program of the host."""
+        return self.target == NATIVE
 
     def image(self, name_or_file: str | Path | None = None) -> Path:
         """The path of an image.

@@ -82,6 +82,7 @@ EdgeLineName = Annotated[
 ]
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_tuple)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
 ImagePath = Annotated[Path, Field(strict=False), AfterValidator(_image)]
 
 

@@ -188,8 +188,12 @@ def _is_number(text: str, kind: str) -> bool:
 
 def _toml(value: object, field: FieldInfo | None = None) -> str:
     # Examples of numbers are texts where their spelling matters (3.0, 0x2000_0000).
-    numeric = field is not None and (field.annotation in (int, float))
-    return str(value) if numeric else shown(value)
+    return str(value) if field is not None and _is_numeric(field.annotation) else shown(value)
+
+
+def _is_numeric(annotation: object) -> bool:
+    """True for `int`, `float`, and either of them `| None`."""
+    return any(kind in (int, float) for kind in (annotation, *getattr(annotation, "__args__", ())))
 
 
 def shown(value: Any) -> str:

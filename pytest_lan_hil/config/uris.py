@@ -2,8 +2,9 @@
 
 probe      auto | kind:uid                            pyOCD's `-u` form: jlink:000683456789
 console    device file | pyserial URL | exec:PROGRAM  /dev/serial/by-id/...  COM3  virtual://nrf52840/uart0
+           | exec:{image}                             the board's own image, a program of this host
 analyzer   kind[+driver]:[device][?key=value&...]     joulescope:002557  joulescope+virtual:x?gpi0=P0.13
-edges      kind[+driver]:[device][?key=value&...]     gpiod:/dev/gpiochip0
+edges      kind[+driver]:[device][?key=value&...]     gpiod:/dev/gpiochip0  markers:{scratch}/lan.markers
 """
 
 from __future__ import annotations
@@ -13,8 +14,20 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-# What a bench may take from the board; `pin.` is followed by a marker line's name.
-PLACEHOLDERS = ("board", "target", "virtual", "supply_v", "baudrate", "pin.<marker line>")
+# What a bench may take from the board, `pin.` followed by a marker line's name; and a folder of this
+# user's own for what a running bench keeps.
+PLACEHOLDERS = (
+    "board",
+    "target",
+    "virtual",
+    "supply_v",
+    "baudrate",
+    "image",
+    "pin.<marker line>",
+    "scratch",
+)
+#: Stays in a console's URI until an image is started: each image is another program.
+IMAGE = "{image}"
 
 _PROBE = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]*:\S+")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_lan_hil.config import uris
 from pytest_lan_hil.config.bench import Bench
-from pytest_lan_hil.config.board import Board
+from pytest_lan_hil.config.board import NATIVE, Board
 from pytest_lan_hil.config.fields import number_text
 from pytest_lan_hil.config.keylines import key_lines
-from pytest_lan_hil.model.errors import ConfigError
+from pytest_lan_hil.config.scratch import scratch_folder
+from pytest_lan_hil.model.errors import ConfigError, InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Wiring:
     """The devices of a bench for one board.
 
     Attributes:
-        probe, console, analyzer, edges: URIs with nothing left to fill in, or None where the bench has none.
+        probe, console, analyzer, edges: URIs with nothing left to fill in, or None where the bench has none;
+            but `{image}` stays in a console until an image is started.
         markers: Marker line to the analyzer's input.
         edge_lines: Marker line to the edge source's line.
         sync: The marker line that both see, or None.
@@ -38,6 +40,38 @@ class Wiring:
         devices = [uri for uri in (self.probe, self.console, self.analyzer) if uri is not None]
         return tuple(devices + [f"{self.edges}#{line}" for line in self.edge_lines.values()])
 
+    @property
+    def program(self) -> str | None:
+        """The console, where it is the board's own image as a program of this host; else None."""
+        return self.console if self.console is not None and uris.IMAGE in self.console else None
+
+
+def wire_first(benches: Sequence[Bench], board: Board) -> tuple[Bench, Wiring]:
+    """Join a board with the first of these benches that serves it.
+
+    Args:
+        benches: At least one.
+        board: The board.
+
+    Raises:
+        ConfigError: The only one does not.
+        InputError: None of several does; says why each doesn't.
+    """
+    refusals = []
+    for bench in benches:
+        try:
+            return bench, wire(bench, board)
+        except ConfigError as error:
+            refusals.append((bench, error))
+    if len(refusals) == 1:
+        raise refusals[0][1]
+    names = ", ".join(bench.name for bench, _ in refusals)
+    reasons = "".join(f"\n    {bench.name}: {error.problem}" for bench, error in refusals)
+    raise InputError(
+        f"none of the benches {names} serves board {board.name}:{reasons}",
+        fix="name one that does: --bench NAME, or another name in hil_bench",
+    )
+
 
 def wire(bench: Bench, board: Board) -> Wiring:
     """Join a bench and a board.
@@ -55,6 +89,15 @@ def wire(bench: Bench, board: Board) -> Wiring:
             line=_line(bench, "boards"),
             key="boards",
             fix=f'add "{board.name}" to the list, or choose another bench with --bench',
+        )
+    talks = bench.probe or bench.console  # else a record is replayed
+    if board.is_native and talks and uris.IMAGE not in (bench.console or ""):
+        raise ConfigError(
+            f"board {board.name} is a program of this host, which bench {bench.name} does not start",
+            path=bench.path,
+            line=_line(bench, "console"),
+            key="console",
+            fix='write  console = "exec:{image}"  or choose another bench with --bench',
         )
     values = _values(board)
     analyzer, markers = _raised(bench.analyzer, bench.markers, board)
@@ -86,9 +129,13 @@ def _values(board: Board) -> Mapping[str, str]:
     values = {
         "board": board.name,
         "target": board.target,
-        "supply_v": number_text(board.supply_v),
         "baudrate": str(board.baudrate),
+        "scratch": str(scratch_folder()),
     }
+    if board.supply_v is not None:
+        values["supply_v"] = number_text(board.supply_v)
+    if board.is_native:
+        values["image"] = uris.IMAGE
     if board.virtual is not None:
         values["virtual"] = board.virtual
     return values | {f"pin.{marker}": pin for marker, pin in board.marker_pins.items()}
@@ -112,6 +159,21 @@ def _lacking(name: str, role: str, bench: Bench, board: Board) -> ConfigError:
             key="virtual",
             fix=f'add the line  virtual = "{board.target}"  if that silicon is emulated, or'
             " choose a bench with a real board: --bench NAME",
+        )
+    if name == "supply_v":
+        return ConfigError(
+            f"board {board.name} has no supply rail; {need}",
+            path=board.path,
+            key="supply_v",
+            fix="add the line  supply_v = 3.0  with the rail's own voltage, or choose a bench that measures"
+            " no power: --bench NAME",
+        )
+    if name == "image":
+        return ConfigError(
+            f"board {board.name} is no program of this host; {need}",
+            path=board.path,
+            key="target",
+            fix=f'choose a bench with a probe: --bench NAME  (a program\'s board has  target = "{NATIVE}")',
         )
     marker = name.removeprefix("pin.")
     return ConfigError(

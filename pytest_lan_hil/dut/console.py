@@ -37,6 +37,7 @@ class Console:
     Attributes:
         uri: As the bench names it.
         clock: The port's clock.
+        baudrate: Of the line, 10 bits a byte: start, 8 data, stop.
         simulated: True if no real port stands behind it.
         description: For people.
     """
@@ -44,6 +45,7 @@ class Console:
     def __init__(self, port: serial.SerialBase, uri: str) -> None:
         self.uri = uri
         self.clock: Clock = clock_of(port)
+        self.baudrate: int = port.baudrate
         self.simulated = bool(getattr(port, "simulated", False))
         self.description = str(
             getattr(port, "description", "") or f"serial port {port.name} at {port.baudrate} baud"
@@ -163,17 +165,27 @@ class Console:
         Raises:
             ConsoleError: The port broke.
         """
-        self.poll()
         data = text.encode("utf-8")
+        self._send(data, [printable(piece) for piece in data.splitlines()])
+
+    def write_bytes(self, data: bytes) -> None:
+        """Send raw bytes; they are kept as one line that says how many.
+
+        Raises:
+            ConsoleError: The port broke.
+        """
+        self._send(data, [f"({len(data)} raw bytes)"])
+
+    def _send(self, data: bytes, shown: list[str]) -> None:
+        self.poll()
         now = self.clock.monotonic()
         try:
             self._port.write(data)
         except (OSError, serial.SerialException) as error:
             raise self._break(error) from error
         with self._store:
-            # 10 bits a byte: start, 8 data, stop.
-            self._note_busy(now, now + 10 * len(data) / self._port.baudrate)
-            self._lines.extend(ConsoleLine(now, SENT, printable(piece)) for piece in data.splitlines())
+            self._note_busy(now, now + 10 * len(data) / self.baudrate)
+            self._lines.extend(ConsoleLine(now, SENT, line) for line in shown)
 
     def expect(self, pattern: str | re.Pattern[str], *, timeout_s: float) -> re.Match[str]:
         """Wait for a line in which the regular expression is found; see `Cursor.expect`.

@@ -32,6 +32,7 @@ class CoreDiagnosis:
         fault_pc, fault_function: Where the fault was raised, if the stacked frame can still be found.
         cfsr, hfsr: Fault status registers.
         fault_address: The address whose access faulted, if the core recorded it.
+        line, fault_line: "file:line" of `pc` and `fault_pc`, "" if unknown.
     """
 
     state: str
@@ -42,6 +43,8 @@ class CoreDiagnosis:
     cfsr: int
     hfsr: int
     fault_address: int | None
+    line: str = ""
+    fault_line: str = ""
 
     @property
     def faulted(self) -> bool:
@@ -49,9 +52,9 @@ class CoreDiagnosis:
         return self.state == "lockup" or self.state in set(_FAULT_HANDLERS.values()) - {"nmi"}
 
     def __str__(self) -> str:
-        text = f"core is {self.state} at {_place(self.pc, self.function)}"
+        text = f"core is {self.state} at {_place(self.pc, self.function, self.line)}"
         if self.fault_pc is not None:
-            text += f", raised at {_place(self.fault_pc, self.fault_function)}"
+            text += f", raised at {_place(self.fault_pc, self.fault_function, self.fault_line)}"
         if self.faulted:
             bits = [name for bit, name in _CFSR_BITS.items() if self.cfsr >> bit & 1]
             bits += [name for bit, name in _HFSR_BITS.items() if self.hfsr >> bit & 1]
@@ -82,6 +85,9 @@ def examine(target: Target, image: FirmwareImage | None) -> CoreDiagnosis:
     def name(address: int | None) -> str:
         return image.function_at(address) if image is not None and address is not None else ""
 
+    def line(address: int | None) -> str:
+        return image.line_at(address) if image is not None and address is not None else ""
+
     return CoreDiagnosis(
         state=_state(status, registers["xpsr"]),
         pc=registers["pc"],
@@ -91,6 +97,8 @@ def examine(target: Target, image: FirmwareImage | None) -> CoreDiagnosis:
         cfsr=cfsr,
         hfsr=hfsr,
         fault_address=fault_address,
+        line=line(registers["pc"]),
+        fault_line=line(fault_pc),
     )
 
 
@@ -116,5 +124,5 @@ def _stacked_pc(target: Target, registers: dict[str, int]) -> int | None:
     return int.from_bytes(target.read_memory(frame + 24, 4), "little")
 
 
-def _place(address: int, function: str) -> str:
-    return f"0x{address:08x}" + (f" in {function}()" if function else "")
+def _place(address: int, function: str, line: str) -> str:
+    return f"0x{address:08x}" + (f" in {function}()" if function else "") + (f" ({line})" if line else "")

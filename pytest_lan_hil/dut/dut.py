@@ -1,7 +1,6 @@
 """The device under test, flashed and talkative: what the `dut` fixture gives.
 
-Speaks the grammar of `protocol` over a `Console`, looks into the chip through a `Probe`, and finds out why a
-device fell silent before it says so.
+Speaks the grammar of `protocol` (see `answering`), and looks into the chip through a `Probe`.
 """
 
 from __future__ import annotations
@@ -10,33 +9,24 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from pytest_lan_hil.dut import protocol
-from pytest_lan_hil.dut.console import Console, Cursor
+from pytest_lan_hil.dut.answering import ANSWER_S, Answering, only
+from pytest_lan_hil.dut.console import Console
 from pytest_lan_hil.dut.image import FirmwareImage
+from pytest_lan_hil.dut.memory import MemoryUse, memory_use, stack_use
+from pytest_lan_hil.dut.memory_bytes import MemoryBytes
 from pytest_lan_hil.dut.probe import Probe, Target
-from pytest_lan_hil.model.clock import Clock
+from pytest_lan_hil.dut.work import Work, seconds_of
 from pytest_lan_hil.model.errors import (
-    ConsoleError,
     DutFault,
     DutProtocolError,
-    DutTimeout,
     IdentityError,
     ImageError,
-    ProbeError,
 )
-
-ANSWER_S = 5.0
-"""Default time limit for an answer, seconds of the DUT's clock."""
-
-STACK_PATTERN = 0xA5A5_A5A5
-"""What the firmware's start-up paints the stack with."""
 
 # Per inference, on top of ANSWER_S: far above any audio hop, so that only a dead DUT runs into it.
 _PER_INFERENCE_S = 1.0
-
-_M = TypeVar("_M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +62,7 @@ class BuildIdentity:
         return f"git={self.git},image={self.image},version={self.version}" if self.known else ""
 
 
-class Dut:
+class Dut(Answering):
     """One board that runs a firmware.
 
     Args:
@@ -82,59 +72,17 @@ class Dut:
 
     Attributes:
         image: The image that is on it, once it has been flashed; needed to name functions and find the stack.
+        work: What it was given to do, in order.
     """
 
     def __init__(self, probe: Probe, console: Console | None, *, timeout_s: float = ANSWER_S) -> None:
-        self.image: FirmwareImage | None = None
-        self._probe = probe
-        self._console = console
-        self._timeout_s = timeout_s
-        self._answered = False
-        self._in_step = True
+        super().__init__(probe, console, timeout_s=timeout_s)
+        self.work: list[Work] = []
         self._listens = True
-
-    @property
-    def console(self) -> Console:
-        """The console.
-
-        Raises:
-            ConsoleError: The bench has none.
-        """
-        if self._console is None:
-            raise ConsoleError(
-                "talking to the DUT: this bench has no console",
-                fix='add console = "/dev/..." to the bench file',
-            )
-        return self._console
-
-    @property
-    def clock(self) -> Clock:
-        """The clock that the DUT lives in."""
-        return self._console.clock if self._console is not None else self._probe.clock
+        self._counts = True
+        self._pace_ms: int | None = None
 
     # MLPerf Tiny DUT API ----------------------------------------------------------------------------------
-
-    def command(self, text: str, *, timeout_s: float | None = None) -> list[str]:
-        """Send one command ("name", terminator optional) and return the lines of its answer, `m-ready` left
-        out.
-
-        Raises:
-            InputError: The command can't be sent.
-            DutProtocolError: The DUT answered with an error.
-            DutTimeout, DutFault, ConsoleError: It did not answer; see `silence`.
-        """
-        sent = protocol.command(text)
-        if not self._in_step:
-            self._get_in_step()
-        cursor = self.console.cursor()
-        self.console.write(sent)
-        limit = self._timeout_s if timeout_s is None else timeout_s
-        lines = self._answer(cursor, limit, f"the answer to {sent!r}")
-        for line in lines:
-            message = protocol.parse_line(line)
-            if isinstance(message, protocol.DeviceError):
-                raise DutProtocolError(f"the DUT answered {sent!r} with an error: {message.text}")
-        return lines
 
     def name(self) -> str:
         """What the device calls itself."""
@@ -182,12 +130,14 @@ class Dut:
         messages = [protocol.parse_line(line) for line in lines]
         if not any(isinstance(message, protocol.InferDone) for message in messages):
             raise DutProtocolError(f"the DUT did not report m-infer-done; it answered {lines}")
-        return InferResult(
-            count=_only(messages, protocol.InferStart, lines).count,
-            warmups=_only(messages, protocol.WarmupStart, lines).count,
-            results=_only(messages, protocol.Results, lines).values,
+        done = InferResult(
+            count=only(lines, protocol.InferStart).count,
+            warmups=only(lines, protocol.WarmupStart).count,
+            results=only(lines, protocol.Results).values,
             lap_us=tuple(message.microseconds for message in messages if isinstance(message, protocol.Lap)),
         )
+        self.work.append(Work(done.count, seconds_of(done.lap_us), back_to_back=self._pace_ms == 0))
+        return done
 
     def results(self) -> tuple[float, ...]:
         """Output of the last inference."""
@@ -209,14 +159,29 @@ class Dut:
         """Counters of the firmware (`lnn status`)."""
         return dict(self._ask("lnn status", protocol.Status).entries)
 
+    def counters(self) -> dict[str, int] | None:
+        """Those of `status` that are whole numbers; None if the firmware has no `lnn status`."""
+        if not self._counts:
+            return None
+        try:
+            entries = self.status()
+        except DutProtocolError as error:
+            if not _unknown(error):
+                raise
+            self._counts = False
+            return None
+        return {key: int(value) for key, value in entries.items() if re.fullmatch(r"-?[0-9]+", value)}
+
     def set_pace(self, milliseconds: int) -> int:
         """Time between the starts of two inferences (0: back to back, as MLPerf's performance mode); returns
         it."""
-        return self._ask(f"lnn pace {milliseconds}", protocol.Pace).milliseconds
+        self._pace_ms = self._ask(f"lnn pace {milliseconds}", protocol.Pace).milliseconds
+        return self._pace_ms
 
     def run_for(self, seconds: float) -> None:
         """Let the firmware listen for this long, console silent; one without `lnn listen` is simply left
         alone."""
+        self.work.append(Work(0, seconds))
         if self._listens:
             try:
                 lines = self.command(
@@ -227,7 +192,7 @@ class Dut:
                     raise
                 self._listens = False
             else:
-                _only([protocol.parse_line(line) for line in lines], protocol.ListenDone, lines)
+                only(lines, protocol.ListenDone)
                 return
         self.sleep(seconds)
 
@@ -247,6 +212,7 @@ class Dut:
         cursor = self._console.cursor() if self._console is not None else None
         self._probe.reset()
         self._in_step = True
+        self._pace_ms = None
         if cursor is not None:
             self._answer(cursor, self._timeout_s, "m-ready after reset")
 
@@ -260,6 +226,7 @@ class Dut:
             IdentityError: It is something else.
         """
         self.image = image
+        self._listens = self._counts = True  # another firmware may know what the last one did not
         found = self._probe.read_flash_sha256(image)
         if found != image.flash_sha256:
             raise IdentityError(
@@ -279,22 +246,55 @@ class Dut:
             )
         return reported
 
+    def memory_bytes(self) -> MemoryBytes:
+        """What the firmware ever used of the memory: what a budget judges.
+
+        Raises:
+            HilError: See `memory_use`.
+        """
+        use = self.memory_use()
+        told = f"{self._known_image().path.name} and the memory behind {self._probe.description}"
+        return MemoryBytes(use.total, told, notes=use.notes)
+
+    def memory_use(self) -> MemoryUse:
+        """RAM that the firmware takes: static, and the stack and heap that it ever used.
+
+        Raises:
+            ImageError: The image does not say where its stack is, or has no sections.
+            DutFault: The core is in a fault handler: what its stack looks like now says nothing.
+            DutError: The stack is full, or ran into its guard.
+            MeasurementInvalid: The stack is not painted, or the heap can't be told.
+            ProbeError: The probe failed.
+        """
+        image = self._known_image()
+        self._refuse_fault("measuring the memory")
+        with self._probe.attached() as target:
+            return memory_use(image, target.read_memory)
+
     def stack_high_water(self) -> int:
         """Bytes of the main stack that were ever used, from the pattern that start-up painted it with.
 
         Raises:
-            ImageError: The image does not say where its stack is.
-            ProbeError: The probe failed.
+            As `memory_use`.
         """
-        if self.image is None or self.image.stack is None:
-            raise ImageError(
-                "measuring the stack: the image does not say where it is",
-                fix="use an ELF whose linker script defines __stack_bottom and __stack_top",
-            )
-        bottom, top = self.image.stack
+        image = self._known_image()
+        self._refuse_fault("measuring the stack")
         with self._probe.attached() as target:
-            memory = target.read_memory(bottom, top - bottom)
-        return len(memory) - _painted(memory)
+            return stack_use(image, target.read_memory).used
+
+    def _known_image(self) -> FirmwareImage:
+        if self.image is None:
+            raise ImageError(
+                "measuring the stack: no image was flashed, which would say where it is",
+                fix="flash an ELF first: `lan-hil flash`",
+            )
+        return self.image
+
+    def _refuse_fault(self, attempted: str) -> None:
+        if self._probe.diagnose().faulted:
+            raise DutFault(
+                f"{attempted}: the {self._probe.diagnose(self.image)}", fix="look at the function named here"
+            )
 
     @contextmanager
     def debug(self) -> Iterator[Target]:
@@ -302,98 +302,6 @@ class Dut:
         with self._probe.attached() as target:
             yield target
 
-    # Silence ----------------------------------------------------------------------------------------------
-
-    def silence(self, error: DutTimeout) -> Exception:
-        """What to raise for a DUT that did not answer, once the probe has looked at its core.
-
-        DutFault if the core is in a fault handler or locked up; ConsoleError if nothing sound ever came over
-        these wires though the core is (wiring, baud rate); else the timeout itself, with what the core was
-        doing.
-        """
-        try:
-            diagnosis = self._probe.diagnose(self.image)
-        except ProbeError as problem:
-            return DutTimeout(
-                f"{error.problem}; its core could not be examined: {problem.problem}", fix=problem.fix
-            )
-        if diagnosis.faulted:
-            return DutFault(f"{error.problem}; the {diagnosis}", fix="look at the function named here")
-        if not (self._answered or any(line.text.startswith("m-") for line in self.console.lines)):
-            return ConsoleError(
-                f"{error.problem}; it has not answered once in this session, but its {diagnosis}",
-                fix="check the wiring of TX and RX, `baudrate` of the board and `console` of the bench",
-            )
-        return DutTimeout(f"{error.problem}; its {diagnosis}")
-
-    def _answer(self, cursor: Cursor, timeout_s: float, waiting_for: str) -> list[str]:
-        """Lines up to `m-ready`; a fault that the firmware reports ends the wait if its core is in it."""
-        stop = self.console.clock.monotonic() + timeout_s
-        lines: list[str] = []
-        while True:
-            try:
-                left = max(stop - self.console.clock.monotonic(), 0.0)
-                line = cursor.next_line(timeout_s=left, waiting_for=waiting_for).text
-            except DutTimeout as error:
-                self._in_step = False
-                limit = DutTimeout(error.problem.replace(f"within {left:g} s", f"within {timeout_s:g} s"))
-                raise self.silence(limit) from error
-            message = protocol.parse_line(line)
-            if isinstance(message, protocol.Ready):
-                self._answered = True
-                return lines
-            if isinstance(message, protocol.DeviceError) and message.text.startswith("fault "):
-                self._stop_if_faulted(waiting_for, message.text)
-            lines.append(line)
-
-    def _stop_if_faulted(self, waiting_for: str, reported: str) -> None:
-        """Raise DutFault if the core is where the console says; firmware that has reset itself goes on."""
-        diagnosis = self._probe.diagnose(self.image)
-        if diagnosis.faulted:
-            self._in_step = False
-            raise DutFault(
-                f"waiting for {waiting_for} on console {self.console.uri}: the firmware reports "
-                f"{reported!r}{self._raised_in(reported)}; the {diagnosis}",
-                fix="look at the function named here",
-            )
-
-    def _raised_in(self, reported: str) -> str:
-        """The function at the `pc=0x...` of a fault report: the handler's own name helps nobody."""
-        found = re.search(r"\bpc=0x([0-9a-f]{8})\b", reported)
-        function = self.image.function_at(int(found[1], 16)) if self.image and found else ""
-        return f", raised in {function}()" if function else ""
-
-    def _get_in_step(self) -> None:
-        """After a missed answer: ask for the name, and skip everything until that is answered."""
-        cursor = self.console.cursor()
-        self.console.write(protocol.command("name"))
-        stop = self.console.clock.monotonic() + self._timeout_s
-        lines: list[str] = []
-        while not any(isinstance(protocol.parse_line(line), protocol.Name) for line in lines):
-            left = max(stop - self.console.clock.monotonic(), 0.0)
-            lines = self._answer(cursor, left, "the answer to 'name%'")
-        self._in_step = True
-
-    def _ask(self, text: str, kind: type[_M]) -> _M:
-        lines = self.command(text)
-        return _only([protocol.parse_line(line) for line in lines], kind, lines)
-
-
-def _only(messages: list[protocol.Message], kind: type[_M], lines: list[str]) -> _M:
-    found = [message for message in messages if isinstance(message, kind)]
-    if len(found) != 1:
-        raise DutProtocolError(f"the DUT's answer should hold one {kind.__name__}, it was {lines}")
-    return found[0]
-
 
 def _unknown(error: DutProtocolError) -> bool:
     return "unknown command" in error.problem.lower()
-
-
-def _painted(memory: bytes) -> int:
-    """Bytes at the bottom that still hold the pattern, whole words."""
-    word = STACK_PATTERN.to_bytes(4, "little")
-    count = 0
-    while memory[count : count + 4] == word:
-        count += 4
-    return count

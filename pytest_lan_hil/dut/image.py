@@ -1,8 +1,6 @@
 """Firmware images: what is flashed, how much memory it takes, and by which hash it is known again.
 
-Reads ELF (through pyelftools) and Intel HEX (through intelhex). Only 32-bit little-endian ARM executables are
-taken: every supported DUT is a Cortex-M. Addresses follow the ARMv7-M memory map (ARM DDI 0403E, table B3-1):
-code below 0x20000000, SRAM from 0x20000000 to 0x3FFFFFFF.
+Reads ELF (see `elf`) and Intel HEX (through intelhex).
 """
 
 from __future__ import annotations
@@ -16,29 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elftools.common.exceptions import ELFError
-from elftools.construct import ConstructError
-from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 from intelhex import IntelHex, IntelHexError
 
+from pytest_lan_hil.dut.elf import Section, read_elf
+from pytest_lan_hil.dut.source_lines import source_line
 from pytest_lan_hil.model.errors import ImageError
 
 if TYPE_CHECKING:
     from pytest_lan_hil.config import Board, MemoryRange
 
-SRAM_START = 0x2000_0000
-SRAM_STOP = 0x4000_0000
-
-STACK_BOTTOM_SYMBOL = "__stack_bottom"
-STACK_TOP_SYMBOL = "__stack_top"
 BUILD_ID_SYMBOL = "lan_build_id"
 BUILD_ID_MAGIC = b"BID1"
 
-# Sections that only reserve room for stack or heap; names as linker scripts of newlib, CMSIS and STM32Cube
-# use them.
-_RESERVATIONS = (".stack", ".heap", "._user_heap_stack", ".stack_dummy", ".co_stack", ".ram_heap")
-_SHF_ALLOC = 0x2
 _BUILD_ID = struct.Struct("<4sHH20s32s32s")
 
 
@@ -69,6 +56,8 @@ class FirmwareImage:
         symbols: Name to address (Thumb bit cleared for functions); empty for HEX.
         functions: Rising (address, size, name) of the functions.
         build_id: "git=...,image=...,version=..." as the console prints it, or "" if the image carries none.
+        sections: Allocated sections by address; empty for HEX.
+        variables: Rising (address, size, name) of the variables.
     """
 
     path: Path
@@ -80,6 +69,8 @@ class FirmwareImage:
     symbols: Mapping[str, int]
     functions: tuple[tuple[int, int, str], ...] = field(repr=False)
     build_id: str
+    sections: tuple[Section, ...] = ()
+    variables: tuple[tuple[int, int, str], ...] = field(default=(), repr=False)
 
     @property
     def flash_bytes(self) -> int:
@@ -101,12 +92,23 @@ class FirmwareImage:
         return self.ram_bytes
 
     def function_at(self, address: int) -> str:
-        """Name of the function that holds `address`, "" if none does."""
+        """Name of the function that holds `address`, "" if none does.
+
+        A compiler's clone of a function ("f.isra.0", "f.part.1", "f.cold") is told as the function itself.
+        """
         index = bisect_right(self.functions, address & ~1, key=lambda entry: entry[0]) - 1
         if index < 0:
             return ""
         start, size, name = self.functions[index]
-        return name if (address & ~1) < start + max(size, 2) else ""
+        return name.partition(".")[0] if (address & ~1) < start + max(size, 2) else ""
+
+    def line_at(self, address: int) -> str:
+        """ "file:line" of the source that the instruction at `address` was made from; "" if that is unknown.
+
+        Reads the debug information of the file each time: ask only for what will be shown. Unknown where the
+        file was built without -g, is no ELF, or is not the file any more that this image was read from.
+        """
+        return source_line(self.path, self.sha256, address & ~1)
 
 
 def load_image(path: Path) -> FirmwareImage:
@@ -241,99 +243,21 @@ def _load_hex(path: Path, content: bytes) -> FirmwareImage:
 
 
 def _load_elf(path: Path, content: bytes) -> FirmwareImage:
-    try:
-        elf = ELFFile(io.BytesIO(content))
-        _check_machine(path, elf)
-        _check_complete(path, elf, len(content))
-        segments = _merge(
-            path,
-            (
-                Segment(item["p_paddr"], item.data())
-                for item in elf.iter_segments("PT_LOAD")
-                if item["p_filesz"] and not SRAM_START <= item["p_paddr"] < SRAM_STOP
-            ),
-        )
-        symbols, functions = _symbols(elf)
-        stack = None
-        if STACK_BOTTOM_SYMBOL in symbols and STACK_TOP_SYMBOL in symbols:
-            stack = (symbols[STACK_BOTTOM_SYMBOL], symbols[STACK_TOP_SYMBOL])
-        ram_bytes = _static_ram(elf, stack)
-    except (ELFError, ConstructError, struct.error, UnicodeDecodeError, KeyError, ValueError) as error:
-        raise ImageError(
-            f"{path} is a damaged ELF file: {error or type(error).__name__}", fix="build the image again"
-        ) from error
+    elf = read_elf(path, content)
+    segments = _merge(path, (Segment(address, data) for address, data in elf.loads))
     return FirmwareImage(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         segments=segments,
         flash_sha256=flash_sha256(segments),
-        ram_bytes=ram_bytes,
-        stack=stack,
-        symbols=symbols,
-        functions=functions,
-        build_id=_build_id(segments, symbols),
+        ram_bytes=elf.static_ram,
+        stack=elf.stack,
+        symbols=elf.symbols,
+        functions=elf.functions,
+        build_id=_build_id(segments, elf.symbols),
+        sections=elf.sections,
+        variables=elf.variables,
     )
-
-
-def _check_machine(path: Path, elf: ELFFile) -> None:
-    if elf["e_machine"] != "EM_ARM" or elf.elfclass != 32 or not elf.little_endian:
-        raise ImageError(
-            f"{path} is not for a Cortex-M: it is a {elf.elfclass}-bit ELF for {elf.get_machine_arch()}",
-            fix="name the image that the ARM cross compiler built",
-        )
-    if elf["e_type"] != "ET_EXEC":
-        raise ImageError(f"{path} is not a linked executable ({elf['e_type']})", fix="name the linked .elf")
-
-
-def _check_complete(path: Path, elf: ELFFile, size: int) -> None:
-    ends = [
-        elf["e_phoff"] + elf["e_phnum"] * elf["e_phentsize"],
-        elf["e_shoff"] + elf["e_shnum"] * elf["e_shentsize"],
-    ]
-    if max(ends) <= size:
-        ends += [item["p_offset"] + item["p_filesz"] for item in elf.iter_segments()]
-        ends += [
-            item["sh_offset"] + item["sh_size"]
-            for item in elf.iter_sections()
-            if item["sh_type"] != "SHT_NOBITS"
-        ]
-    if max(ends) > size:
-        raise ImageError(
-            f"{path} is truncated: it has {size} bytes, its headers speak of {max(ends)}",
-            fix="build the image again",
-        )
-
-
-def _symbols(elf: ELFFile) -> tuple[dict[str, int], tuple[tuple[int, int, str], ...]]:
-    symbols: dict[str, int] = {}
-    functions: list[tuple[int, int, str]] = []
-    for section in elf.iter_sections():
-        if not isinstance(section, SymbolTableSection):
-            continue
-        for symbol in section.iter_symbols():
-            # Mapping symbols ($t, $d, ARM ELF ABI) and section symbols name nothing.
-            if not symbol.name or symbol.name.startswith("$") or symbol["st_shndx"] == "SHN_UNDEF":
-                continue
-            is_function = symbol["st_info"]["type"] == "STT_FUNC"
-            address = symbol["st_value"] & ~1 if is_function else symbol["st_value"]
-            symbols[symbol.name] = address
-            if is_function:
-                functions.append((address, symbol["st_size"], symbol.name))
-    return symbols, tuple(sorted(functions))
-
-
-def _static_ram(elf: ELFFile, stack: tuple[int, int] | None) -> int:
-    total = 0
-    for section in elf.iter_sections():
-        start, size = section["sh_addr"], section["sh_size"]
-        if not section["sh_flags"] & _SHF_ALLOC or not SRAM_START <= start < SRAM_STOP:
-            continue
-        if section.name.startswith(_RESERVATIONS):
-            continue
-        if stack is not None:
-            size -= max(0, min(start + size, stack[1]) - max(start, stack[0]))
-        total += size
-    return total
 
 
 def _build_id(segments: tuple[Segment, ...], symbols: Mapping[str, int]) -> str:

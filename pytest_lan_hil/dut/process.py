@@ -50,7 +50,11 @@ class ProcessPort(serial.SerialBase):
             InputError: It names no program.
             ConsoleError: It can't be started, or this system has no pseudo terminals.
         """
-        words = _words(str(self.port))
+        self._start(words_of(str(self.port)))
+        self.is_open = True
+
+    def _start(self, words: list[str]) -> None:
+        """Start a program, its standard input and output our terminal."""
         terminal = self._open_terminal()
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the port
         try:
@@ -68,7 +72,6 @@ class ProcessPort(serial.SerialBase):
         finally:
             os.close(terminal)
         self.description = f"process {self._process.pid} of this host: {shlex.join(words)}"
-        self.is_open = True
 
     def _open_terminal(self) -> int:
         """Open the pair, keep our end, return the program's."""
@@ -90,6 +93,10 @@ class ProcessPort(serial.SerialBase):
         if not self.is_open:
             return
         self.is_open = False
+        self._end()
+
+    def _end(self) -> None:
+        """Hang up, and see to it that the program ends."""
         os.close(self._fd)  # the program reads an end of file
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_GRACE_S)
@@ -130,7 +137,7 @@ class ProcessPort(serial.SerialBase):
             if not piece:
                 if data:
                     break
-                raise self._ended()
+                raise self.ended()
             data += piece
         return data
 
@@ -150,11 +157,11 @@ class ProcessPort(serial.SerialBase):
             try:
                 sent += os.write(self._fd, data[sent:])
             except OSError as error:
-                raise self._ended() from error
+                raise self.ended() from error
         return sent
 
-    def _ended(self) -> DutFault:
-        """What the user must know of a program that closed its end."""
+    def ended(self) -> DutFault:
+        """What the user must know of a program that closed its end; waits a little for it to be gone."""
         try:
             code = self._process.wait(timeout=_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -202,7 +209,12 @@ def open_process(uri: str, *, baudrate: int, timeout: float) -> ProcessPort:
     return port
 
 
-def _words(uri: str) -> list[str]:
+def words_of(uri: str) -> list[str]:
+    """Program and arguments of an `exec:` URI, quoted as a shell would read it.
+
+    Raises:
+        InputError: It names no program.
+    """
     try:
         words = shlex.split(uri.removeprefix(SCHEME))
     except ValueError as error:

@@ -2,8 +2,8 @@
 
 Wording follows the MLPerf Tiny reference (mlcommons/tiny, benchmark/api/internally_implemented.h and .cpp: a
 command buffer of 80 characters, terminator '%', messages "m-...", errors "e-[...]", every answer closed by
-"m-ready") and docs/reference/dut-console.md for `lnn`. Waiting, time limits and bytes on the wire are left to
-`console` and `dut`.
+"m-ready") and docs/reference/dut-console.md for `lnn`, whose lines about hearing and metrics are left to
+`lnn_protocol`. Waiting, time limits and bytes on the wire are left to `console` and `dut`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_lan_hil.dut import lnn_protocol
 from pytest_lan_hil.model.errors import InputError
 
 TERMINATOR = "%"
@@ -170,7 +171,7 @@ class Text:
 Message = (
     Ready | InitDone | Name | ProfileText | Model | Lap | Expecting | LoadDone | WarmupStart | WarmupDone
     | InferStart | InferDone | Results | Identity | ListenStart | ListenDone | Pace | Stack | Status
-    | DeviceError | Text
+    | DeviceError | Text | lnn_protocol.LnnMessage
 )  # fmt: skip
 
 _FIXED: dict[str, Message] = {
@@ -220,7 +221,7 @@ def parse_line(line: str) -> Message:
     if line.startswith("Supplied buffer size"):
         # The reference forgets the "e-[...]" here; it is an error all the same.
         return DeviceError(line)
-    return Text(line)
+    return lnn_protocol.read(line) or Text(line)
 
 
 def _parse_results(line: str) -> Message:
@@ -255,6 +256,8 @@ def render(message: Message) -> str:
     for text, fixed in _FIXED.items():
         if message == fixed:
             return text
+    if isinstance(message, lnn_protocol.LnnMessage):
+        return lnn_protocol.write(message)
     templates: dict[type, str] = {
         Name: "m-name-{0.device}-[{0.vendor}]",
         ProfileText: "m-profile-[{0.text}]",

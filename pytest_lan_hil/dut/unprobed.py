@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from pytest_lan_hil.dut.answering import ANSWER_S
 from pytest_lan_hil.dut.attached import Target
 from pytest_lan_hil.dut.console import RECEIVED, Console
-from pytest_lan_hil.dut.dut import ANSWER_S, Dut
+from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.find import ProbeInfo
 from pytest_lan_hil.dut.probe import Probe
 from pytest_lan_hil.model.errors import ConsoleError, DutFault, DutTimeout, ProbeError

@@ -7,6 +7,7 @@
     ppk2:                              the one Nordic PPK2 that is attached
     replay:FILE                        a recorded capture
     gpiod:/dev/gpiochip0               edges: GPIO lines of the host
+    markers:FILE                       edges: marker lines of a program of the host
 
 The word before the colon (up to a `+`) names the kind. Other packages add kinds with an entry point in group
 `pytest_lan_hil.instruments`: its name is the kind, its object a callable
@@ -37,7 +38,10 @@ _SHIPPED = {
         "ppk2": "pytest_lan_hil.instruments.ppk2_open:open_ppk2",
         "replay": "pytest_lan_hil.instruments.replay:open_replay",
     },
-    EDGES_GROUP: {"gpiod": "pytest_lan_hil.instruments.gpiod_open:open_gpiod"},
+    EDGES_GROUP: {
+        "gpiod": "pytest_lan_hil.instruments.gpiod_open:open_gpiod",
+        "markers": "pytest_lan_hil.instruments.markers:open_markers",
+    },
 }
 
 

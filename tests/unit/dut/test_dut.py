@@ -61,6 +61,42 @@ def test_infer_returns_what_the_dut_confirmed(desk: Desk) -> None:
     assert (result.count, result.warmups, result.results) == (3, 2, (0.25, 0.75))
 
 
+def test_work_is_kept_with_its_length_and_whether_it_was_back_to_back(desk: Desk) -> None:
+    laps = ["m-lap-us-4294967000", "m-infer-start-5", "m-warmup-start-0", "m-lap-us-1704", "m-infer-done"]
+    desk.port.answers["infer 5 0"] = lambda: [*laps, "m-results-[0.5]"]
+    desk.port.answers["lnn pace 0"] = lambda: ["m-lnn-pace-[0]"]
+    desk.dut.infer(5)
+    desk.dut.set_pace(0)
+    desk.dut.infer(5)
+    desk.dut.run_for(0.5)
+    desk.dut.reset()  # and the pace of the audio is back
+    desk.dut.infer(5)
+    paced, fast, listened, again = desk.dut.work
+    assert (paced.inferences, paced.back_to_back) == (5, False)
+    assert (fast.inferences, fast.seconds, fast.back_to_back) == (5, pytest.approx(0.002), True)
+    assert (listened.inferences, listened.seconds) == (0, 0.5)
+    assert not again.back_to_back
+
+
+def test_counters_are_the_whole_numbers_of_the_status(desk: Desk) -> None:
+    desk.port.answers["lnn status"] = lambda: ["m-lnn-status-[frames=7,temperature_mc=-250,mode=quiet]"]
+    assert desk.dut.counters() == {"frames": 7, "temperature_mc": -250}
+
+
+def test_firmware_without_counters_is_asked_once_and_another_one_anew(
+    desk: Desk, image: FirmwareImage
+) -> None:
+    asked: list[str] = []
+    desk.port.on_command = asked.append
+    assert desk.dut.counters() is None
+    assert desk.dut.counters() is None
+    assert asked == ["lnn status"]
+    desk.probe.flash(image)
+    desk.dut.prove_identity(image)
+    desk.port.answers["lnn status"] = lambda: ["m-lnn-status-[frames=7]"]
+    assert desk.dut.counters() == {"frames": 7}
+
+
 def test_an_error_of_the_dut_is_a_protocol_error_and_the_next_command_works(desk: Desk) -> None:
     with pytest.raises(DutProtocolError, match=r"'brew%' with an error: Unknown command: brew"):
         desk.dut.command("brew")
@@ -121,6 +157,17 @@ def test_a_fault_that_the_firmware_got_over_does_not_end_the_wait(desk: Desk) ->
     assert desk.dut.name() == "lan fake"
 
 
+def test_a_dut_that_restarts_in_the_middle_is_at_fault_and_goes_on(desk: Desk) -> None:
+    desk.port.answers["lnn listen 2000"] = lambda: [
+        "m-lnn-listen-start", "m-timestamp-mode-performance", "m-lap-us-1", "m-init-done",
+    ]  # fmt: skip
+    restarted = r"restarted while it worked on 'lnn listen 2000%'.*'m-lnn-listen-start', .*'m-init-done'"
+    with pytest.raises(DutFault, match=restarted):
+        desk.dut.run_for(2.0)
+    assert desk.dut.name() == "lan fake"
+    desk.dut.reset()  # greets as well, and that is no fault
+
+
 def test_identity_is_proved_by_flash_and_console(desk: Desk, image: FirmwareImage) -> None:
     desk.probe.flash(image)
     assert desk.dut.prove_identity(image) == image.build_id
@@ -150,10 +197,19 @@ def test_an_image_without_identity_is_proved_by_flash_alone(desk: Desk, tmp_path
 def test_stack_high_water_counts_from_the_first_word_that_was_painted_over(
     desk: Desk, image: FirmwareImage
 ) -> None:
-    with pytest.raises(ImageError, match="does not say where it is"):
+    with pytest.raises(ImageError, match="no image was flashed"):
         desk.dut.stack_high_water()
     desk.dut.image = image
     assert desk.dut.stack_high_water() == 1024
+    use = desk.dut.memory_use()
+    assert (use.static, use.stack.used, use.heap.used) == (64, 1024, 0)
+
+
+def test_the_stack_of_a_core_that_is_in_a_fault_says_nothing(desk: Desk, image: FirmwareImage) -> None:
+    desk.dut.image = image
+    desk.probe.core = "memmanage"
+    with pytest.raises(DutFault, match="measuring the memory: the core is memmanage"):
+        desk.dut.memory_use()
 
 
 def test_a_bench_without_console_says_what_to_add(desk: Desk) -> None:

@@ -59,6 +59,25 @@ def test_a_stack_inside_bss_is_not_counted_as_static_ram(tmp_path: Path) -> None
     assert load_image(write(tmp_path, elf.build())).static_ram_bytes == 8 + 16 + 0x100
 
 
+def test_thread_local_zeroes_take_no_room_of_their_own(tmp_path: Path) -> None:
+    elf = firmware()
+    elf.sections.append(Section(".tbss", 0x2000_0040, size=8, kind=8, flags=ALLOC | WRITE | 0x400))
+    assert load_image(write(tmp_path, elf.build())).static_ram_bytes == 8 + 40 + 16
+
+
+def test_sections_say_where_they_take_room(tmp_path: Path) -> None:
+    image = load_image(write(tmp_path, firmware().build()))
+    assert {section.name: section.kind for section in image.sections} == {
+        ".text": "flash", ".data": "flash + RAM", ".bss": "RAM", ".noinit": "RAM", ".stack": "reserved",
+    }  # fmt: skip
+
+
+def test_a_compilers_clone_is_told_as_the_function_itself(tmp_path: Path) -> None:
+    elf = firmware()
+    elf.symbols.append(("descend.isra.0", 0x31, 16, 2))
+    assert load_image(write(tmp_path, elf.build())).function_at(0x34) == "descend"
+
+
 def test_functions_are_found_by_any_address_inside_them(tmp_path: Path) -> None:
     image = load_image(write(tmp_path, firmware().build()))
     assert image.symbols["main"] == 0x10

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lan_hil.dut import protocol
+from pytest_lan_hil.dut import lnn_protocol, protocol
 from pytest_lan_hil.dut.lines import MAX_LINE_BYTES, LineAssembler
 from pytest_lan_hil.model.errors import InputError
 
@@ -44,6 +44,12 @@ MESSAGES = st.one_of(
     st.builds(protocol.Stack, COUNTS, COUNTS),
     st.builds(protocol.Status, st.lists(st.tuples(WORD, WORD), max_size=5).map(tuple)),
     st.builds(protocol.DeviceError, PRINTABLE),
+    st.builds(lnn_protocol.Labels, st.lists(WORD, min_size=1, max_size=12).map(tuple)),
+    st.builds(lnn_protocol.HearStart, COUNTS),
+    st.builds(lnn_protocol.HearReady, COUNTS),
+    st.builds(lnn_protocol.HearTaken, COUNTS, COUNTS),
+    st.builds(lnn_protocol.Heard, COUNTS, WORD, COUNTS, COUNTS, COUNTS, COUNTS),
+    st.builds(lnn_protocol.MetricsFrame, st.binary(max_size=400)),
 )
 
 
@@ -108,6 +114,13 @@ def test_endless_noise_is_cut_into_lines_at_the_same_places(piece: int) -> None:
         ("m-results-[0.000,0.007,0.992]", protocol.Results((0.0, 0.007, 0.992))),
         ("e-[Unknown command: lnn]", protocol.DeviceError("Unknown command: lnn")),
         ("m-lnn-id-[git=0a,image=ff,version=0.1.0]", protocol.Identity("0a", "ff", "0.1.0")),
+        ("m-lnn-labels-[0,9,silence]", lnn_protocol.Labels(("0", "9", "silence"))),
+        ("m-lnn-hear-start-[max=8192]", lnn_protocol.HearStart(8192)),
+        ("m-lnn-hear-ready-[512]", lnn_protocol.HearReady(512)),
+        ("m-lnn-hear-taken-[frames=16,ran=9]", lnn_protocol.HearTaken(16, 9)),
+        ("m-lnn-heard-[class=7,label=7,confidence=981,frames=31,ran=18,dropped=0]",
+         lnn_protocol.Heard(7, "7", 981, 31, 18, 0)),
+        ("m-lnn-metrics-[4c4d00ff]", lnn_protocol.MetricsFrame(b"LM\x00\xff")),
     ],
 )  # fmt: skip
 def test_lines_of_the_reference_firmware_are_understood(line: str, message: protocol.Message) -> None:
@@ -115,8 +128,13 @@ def test_lines_of_the_reference_firmware_are_understood(line: str, message: prot
 
 
 @pytest.mark.parametrize(
-    "line", ["m-ready ", "xm-ready", "m-results-[]", "m-results-[1,x]", "m-lap-us-", "m-lap-us-1x"]
-)
+    "line",
+    [
+        "m-ready ", "xm-ready", "m-results-[]", "m-results-[1,x]", "m-lap-us-", "m-lap-us-1x",
+        "m-lnn-labels-[]", "m-lnn-labels-[0,,1]", "m-lnn-hear-start-[max=]", "m-lnn-hear-ready-[-2]",
+        "m-lnn-heard-[class=7,label=7,confidence=98.1,frames=31,ran=18,dropped=0]", "m-lnn-metrics-[4c4]",
+    ],
+)  # fmt: skip
 def test_almost_messages_are_text(line: str) -> None:
     assert protocol.parse_line(line) == protocol.Text(line)
 
