@@ -6,6 +6,8 @@ Loaded in every pytest session, so nothing of the package is imported at the top
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +29,11 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--bench",
+        action="append",
+        default=[],
         metavar="NAME|FILE",
-        help="bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached)",
+        help="bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached); may be"
+        " given several times: each board takes the first that serves it",
     )
     group.addoption(
         "--hil-output",
@@ -62,7 +67,7 @@ def add_options(parser: pytest.Parser) -> None:
         help="keep the last capture of each test beside the run record, as a .jls file",
     )
     group.addoption("--hil-debug", action="store_true", help="show tracebacks of bench and DUT errors")
-    parser.addini("hil_bench", "bench to use: name or file")
+    parser.addini("hil_bench", "benches to use: names or files, separated by blanks")
     parser.addini("hil_output", "folder of run records")
     parser.addini("hil_pushgateway", "URL of the Pushgateway")
     parser.addini("hil_job", "Pushgateway job")
@@ -77,7 +82,7 @@ def run_options(config: pytest.Config) -> RunOptions:
     return RunOptions(
         rootdir=config.rootpath,
         boards=tuple(dict.fromkeys(config.getoption("board"))),
-        bench=_setting(config, "bench", "bench"),
+        benches=bench_names(config.getoption("bench"), config.getini("hil_bench")),
         output=_output(config),
         board_folders=tuple(config.getini("hil_boards")),
         bench_folders=tuple(config.getini("hil_benches")),
@@ -87,6 +92,21 @@ def run_options(config: pytest.Config) -> RunOptions:
         explain=config.getoption("hil_explain"),
         save_captures=config.getoption("hil_save_captures"),
     )
+
+
+def bench_names(given: Sequence[str], configured: str | None) -> tuple[str, ...]:
+    """Benches in the order in which boards try them: command line, then environment, then ini file.
+
+    Args:
+        given: On the command line, one bench each.
+        configured: `hil_bench` of the ini file. There and in LAN_HIL_BENCH blanks separate names; quotes keep
+            a name with blanks together.
+    """
+    if given:
+        return tuple(given)
+    text = os.environ.get("LAN_HIL_BENCH") or configured or ""
+    # Without quotes nothing is read as a shell would: a path may have backslashes.
+    return tuple(shlex.split(text) if '"' in text or "'" in text else text.split())
 
 
 def _given(config: pytest.Config, option: str, name: str) -> str | None:

@@ -7,43 +7,39 @@ is imported at the top: `run` and what hangs below it are loaded once `--board` 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_lan_hil.fixtures import HOW_TO_RUN, SESSION, TEST, skipping
+from pytest_lan_hil.model.quantities import QUANTITIES
 from pytest_lan_hil.options import add_options, run_options
 
 if TYPE_CHECKING:
     from pytest_lan_hil.config import Board
-    from pytest_lan_hil.dut.console import Console
-    from pytest_lan_hil.dut.dut import Dut
-    from pytest_lan_hil.dut.recorded import RecordedDut
-    from pytest_lan_hil.run.bench import OpenBench
-    from pytest_lan_hil.run.fixtures import Metrics, Power
-    from pytest_lan_hil.run.session import RunSession
-    from pytest_lan_hil.run.test_run import TestRun
     from pytest_lan_hil.workers import BoardScheduling
 
-SESSION: pytest.StashKey[RunSession] = pytest.StashKey()
-TEST: pytest.StashKey[TestRun] = pytest.StashKey()
+FIXTURES = "pytest_lan_hil.fixtures"
+pytest_plugins = (FIXTURES,)
+
 _LINES: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
+_WORKER_RECORDS: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_LOST: pytest.StashKey[bool] = pytest.StashKey()
 
-_BUDGETS = ("power_budget", "latency_budget", "energy_budget", "memory_budget")
+_BUDGETS = tuple(row.marker for row in QUANTITIES.values())
 _MARKERS = (
-    "power_budget(mw): fail if the mean power over the measured part exceeds it (mW)",
-    "latency_budget(ms, percentile=95): fail if that percentile of the latency per inference exceeds it (ms)",
-    "energy_budget(uj): fail if the mean energy per inference exceeds it (uJ)",
-    "memory_budget(kb): fail if static RAM plus the stack's high-water mark exceeds it (KB of 1024 bytes)",
+    *(
+        f"{row.marker}({row.unit_key}{', percentile=95' if row.statistic == 'p95' else ''}): fail unless"
+        f" {row.title} ({row.unit}) keeps this limit, or the board's target"
+        for row in QUANTITIES.values()
+    ),
     "firmware(image): flash this image (a name of the board's [images] or a file) instead of the default",
     "boards(*names): run only on these boards",
     "needs(*capabilities): skip on a bench that lacks one of them (power, power.waveform, edges, ...)",
 )
 _CHECKED = (*_BUDGETS, "firmware", "boards", "needs")
-_HOW_TO_RUN = "needs a board: run `pytest --board NAME` (`lan-hil boards` lists them)"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -131,7 +127,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not _uses_board(item):
             continue
         if session is None:
-            item.add_marker(pytest.mark.skip(reason=_HOW_TO_RUN))
+            item.add_marker(pytest.mark.skip(reason=HOW_TO_RUN))
             continue
         if not _is_for_its_board(item):
             names = ", ".join(_wanted_boards(item.iter_markers("boards")))
@@ -142,7 +138,7 @@ def _uses_board(item: pytest.Item) -> bool:
     """True if the test needs our `board`: not if it, or its project, means something else by that name."""
     info: Any = getattr(item, "_fixtureinfo", None)
     found = info.name2fixturedefs.get("board", ()) if info is not None else ()
-    return any(fixture.func.__module__ == __name__ for fixture in found[-1:])
+    return any(fixture.func.__module__ == FIXTURES for fixture in found[-1:])
 
 
 def _wanted_boards(marks: Iterable[pytest.Mark]) -> list[str]:
@@ -169,6 +165,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if session.testsfailed:  # collection errors are reported as ever
         return None
     hil = session.config.stash[SESSION]
+    from pytest_lan_hil.model.errors import CapabilityMissing
     from pytest_lan_hil.run.plan import plan_lines
 
     writer = session.config.get_terminal_writer()
@@ -179,22 +176,34 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
             for item in session.items
             if _board_name(item) == name and not item.get_closest_marker("skip")
         ]
-        tests = [(item.nodeid, *_asked(item, run.board)) for item in items]
-        for line in plan_lines(run, tests):
+        tests, skipped = [], []
+        for item in items:
+            try:
+                tests.append((item.nodeid, *_asked(item, run.board)))
+            except CapabilityMissing as missing:
+                skipped.append((item.nodeid, missing.problem))
+        for line in plan_lines(run, tests, skipped):
             writer.line(line)
     writer.line("dry run: nothing was touched")
     return True
 
 
 def _asked(item: pytest.Item, board: Board) -> tuple[list[Any], str | None]:
-    """Budgets and image name that the item's markers ask for on this board; the closest marker wins."""
+    """Budgets and image name that the item's markers ask for on this board; the closest marker wins.
+
+    Raises:
+        CapabilityMissing: The board can never know one of the quantities.
+    """
     from pytest_lan_hil.run.budgets import parse_budget
+    from pytest_lan_hil.run.sources import require_known
 
     budgets = []
     for name in _BUDGETS:
         mark = item.get_closest_marker(name)
         if mark is not None:
-            budgets.append(parse_budget(name, mark.args, mark.kwargs).for_board(board.name, board.targets))
+            request = parse_budget(name, mark.args, mark.kwargs)
+            require_known(request.quantity, board)
+            budgets.append(request.for_board(board.name, board.targets))
     firmware = item.get_closest_marker("firmware")
     return budgets, (str(firmware.args[0]) if firmware else None)
 
@@ -211,7 +220,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     from pytest_lan_hil.run.test_run import TestRun
 
     run = session.run_on(_board_name(item))
-    budgets, image_name = _asked(item, run.board)
+    item.stash[TEST] = TestRun(item.nodeid, run, (), None)  # a test that skips here is on the record, too
+    with skipping():
+        budgets, image_name = _asked(item, run.board)
     needs = [need for mark in item.iter_markers("needs") for need in mark.args]
     test = TestRun(item.nodeid, run, budgets, image_name, needs)
     test.explicit = "power" in getattr(item, "fixturenames", ())
@@ -224,20 +235,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     test = item.stash.get(TEST, None)
     if test is None:
         return (yield)
-    with _skipping(), test.measuring():
+    with skipping(), test.measuring():
         result = yield
     return result
-
-
-@contextmanager
-def _skipping() -> Iterator[None]:
-    """A bench that lacks what the test asks for is a reason to skip, said in its words."""
-    from pytest_lan_hil.model.errors import CapabilityMissing
-
-    try:
-        yield
-    except CapabilityMissing as missing:
-        pytest.skip(str(missing.problem))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -279,19 +279,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         finish_interrupted(item.stash.get(TEST, None) for item in session.items)
     published = hil.finish(interrupted=interrupted)
     lines = [line for publication in published for line in publication.lines]
-    lost = any(publication.record is None for publication in published)
+    records = [str(publication.record) for publication in published if publication.record is not None]
+    lost = len(records) < len(published)
     output = getattr(config, "workeroutput", None)
     if output is not None:
-        output["lan_hil"], output["lan_hil_lost"] = lines, lost
+        output["lan_hil"], output["lan_hil_records"], output["lan_hil_lost"] = lines, records, lost
     from_workers: list[str] = config.stash.get(_WORKER_LINES, [])
     lines += from_workers
+    if output is None and len(hil.boards) > 1:
+        lines += hil.overview([*records, *config.stash.get(_WORKER_RECORDS, [])])
     config.stash[_LINES] = lines
     if (lost or config.stash.get(_WORKER_LOST, False)) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table of each board, and where its record is; or how to run the tests that need one."""
+    """Print what each board brought and where its record is; or how to run the tests that need one."""
     lines = config.stash.get(_LINES, [])
     if lines:
         from pytest_lan_hil.publish.terminal import for_encoding
@@ -302,11 +305,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     waiting = [
         report
         for report in terminalreporter.stats.get("skipped", [])
-        if isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_HOW_TO_RUN)
+        if isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(HOW_TO_RUN)
     ]
     if waiting:
         terminalreporter.write_line(
-            f"lan-hil: {len(waiting)} skipped {'test' if len(waiting) == 1 else 'tests'}: {_HOW_TO_RUN}"
+            f"lan-hil: {len(waiting)} skipped {'test' if len(waiting) == 1 else 'tests'}: {HOW_TO_RUN}"
         )
 
 
@@ -327,66 +330,5 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     output = getattr(node, "workeroutput", {})
     stash = node.config.stash
     stash[_WORKER_LINES] = [*stash.get(_WORKER_LINES, []), *output.get("lan_hil", [])]
+    stash[_WORKER_RECORDS] = [*stash.get(_WORKER_RECORDS, []), *output.get("lan_hil_records", [])]
     stash[_WORKER_LOST] = stash.get(_WORKER_LOST, False) or output.get("lan_hil_lost", False)
-
-
-# --- fixtures -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def board(request: pytest.FixtureRequest) -> Board:
-    """The board under test: its description from `boards/*.toml`."""
-    session = request.config.stash.get(SESSION, None)
-    if session is None:
-        pytest.skip(_HOW_TO_RUN)
-    name = getattr(request, "param", None)
-    if name is None:
-        pytest.fail(
-            "the `board`, `dut` and other fixtures of lan-hil must be arguments of the test", pytrace=False
-        )
-    return session.boards[name]
-
-
-def _test_of(request: pytest.FixtureRequest) -> TestRun:
-    test: TestRun = request.node.stash[TEST]
-    return test
-
-
-@pytest.fixture
-def bench(request: pytest.FixtureRequest, board: Board) -> OpenBench:
-    """The bench, open: probe, console, analyzer and their clock. The test skips if it lacks what it needs."""
-    with _skipping():
-        return _test_of(request).open_bench()
-
-
-@pytest.fixture
-def dut(request: pytest.FixtureRequest, bench: OpenBench) -> Dut | RecordedDut:
-    """The device under test: the image under test is flashed, proved by read-back, and freshly reset."""
-    return _test_of(request).prepare()
-
-
-@pytest.fixture
-def console(bench: OpenBench) -> Console:
-    """The DUT's serial console."""
-    with _skipping():
-        bench.require(["console"])
-    assert bench.console is not None
-    return bench.console
-
-
-@pytest.fixture
-def power(request: pytest.FixtureRequest, bench: OpenBench) -> Power:
-    """Record power where you want: `with power.capture() as capture: ...`, then `capture.power`."""
-    with _skipping():
-        bench.require(["power"])
-    from pytest_lan_hil.run.fixtures import Power
-
-    return Power(_test_of(request))
-
-
-@pytest.fixture
-def hil_metrics(request: pytest.FixtureRequest, bench: OpenBench) -> Metrics:
-    """Add measurements of your own to the run's record: `hil_metrics.record("wakeups", [3, 4], unit="1")`."""
-    from pytest_lan_hil.run.fixtures import Metrics
-
-    return Metrics(_test_of(request))

@@ -25,11 +25,12 @@ AnyBoard = Annotated[
     str | None, typer.Option("--board", metavar="NAME|FILE", help="Board that the bench is for.")
 ]
 Bench = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--bench",
         metavar="NAME|FILE",
-        help="Bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached).",
+        help="Bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached); of several"
+        " the first that serves the board.",
     ),
 ]
 Image = Annotated[
@@ -119,13 +120,51 @@ def _measure(
         float, typer.Option(metavar="S", help="How long to measure, on the board's clock.")
     ] = 10.0,
     explain: Annotated[bool, typer.Option("--explain", help="What the uncertainty is made of.")] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Follow the firmware's own metrics too, second by second."),
+    ] = False,
     wait: Wait = 60.0,
     json: Json = False,
 ) -> None:
     """Let the firmware run and measure power, and latency and energy per inference."""
-    from pytest_lan_hil.cli.devices import measure
+    if live:
+        from pytest_lan_hil.cli.live import follow
 
-    measure(board, bench, image, seconds=seconds, wait_s=wait, as_json=json, explained=explain)
+        follow(board, bench, image, seconds=seconds, wait_s=wait, as_json=json)
+    else:
+        from pytest_lan_hil.cli.devices import measure
+
+        measure(board, bench, image, seconds=seconds, wait_s=wait, as_json=json, explained=explain)
+
+
+@app.command("memory")
+def _memory(
+    *,
+    board: AnyBoard = None,
+    bench: Bench = None,
+    image: Image = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="OLD", help="An older build: its .elf, its .map, or their folder."),
+    ] = None,
+    static: Annotated[bool, typer.Option("--static", help="Look at the image alone.")] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="S", help="How long the firmware works first.")
+    ] = 2.0,
+    wait: Wait = 60.0,
+    json: Json = False,
+) -> None:
+    """Flash, static RAM, stack and heap of a firmware; which object file takes what, and what grew.
+
+    Ends with 1 if the board's target on memory is broken.
+    """
+    from pytest_lan_hil.cli.memory import Request, memory_of_board, memory_of_image
+
+    request = Request(board, bench, image, against, seconds)
+    if static:
+        raise typer.Exit(memory_of_image(request, as_json=json))
+    raise typer.Exit(memory_of_board(request, wait_s=wait, as_json=json))
 
 
 @app.command("record")
@@ -294,6 +333,39 @@ def _mlperf(
         as_json=json,
     )
     raise typer.Exit(code)
+
+
+@app.command("accuracy")
+def _accuracy(
+    *,
+    board: Board,
+    dataset: Annotated[
+        Path, typer.Option("--dataset", metavar="DIR", help="Folder of LABEL_SPEAKER_NUMBER.wav files.")
+    ],
+    bench: Bench = None,
+    image: Image = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Play only N recordings.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of results (else `accuracy` in .hil)."),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget what an interrupted run has brought.")
+    ] = False,
+    wait: Wait = 60.0,
+    json: Json = False,
+) -> None:
+    """Play labelled recordings to a board: how many of them does its network name rightly?
+
+    An interrupted run goes on where it stopped. Ends with 0 if the accuracy keeps the board's target, with 1
+    if it does not, with 3 if there were too few recordings to tell or frames were lost.
+    """
+    from pytest_lan_hil.cli.accuracy import Request, accuracy
+
+    request = Request(board, bench, image, dataset, limit, out, restart)
+    raise typer.Exit(accuracy(request, wait_s=wait, as_json=json))
 
 
 @app.command("push")

@@ -7,6 +7,7 @@ from typing import Any
 from pytest_lan_hil.cli.output import note, print_json, print_table
 from pytest_lan_hil.cli.project import find_project
 from pytest_lan_hil.config import Board, bench_schema, board_schema, list_boards, load_board, read_board
+from pytest_lan_hil.dut.targets import install_command, is_known
 from pytest_lan_hil.model.errors import ConfigError, InputError
 from pytest_lan_hil.model.quantities import QUANTITIES
 
@@ -24,7 +25,7 @@ def list_all(*, as_json: bool) -> int:
         print_json([{**_facts(board), "origin": entry.origin} for entry, board in boards])
     elif boards:
         print_table(
-            ("board", "target", "virtual", "images", "targets", "from", "title"),
+            ("board", "ready", "target", "virtual", "images", "targets", "from", "title"),
             [_row(board, entry.origin) for entry, board in boards],
         )
     else:
@@ -46,8 +47,9 @@ def show(name: str, *, as_json: bool) -> None:
         "file": str(board.path),
         "target": board.target,
         "virtual": board.virtual or "none",
-        "supply": f"{board.supply_v:g} V",
+        "supply": "none" if board.supply_v is None else f"{board.supply_v:g} V",
         "console": f"{board.baudrate} baud, 8N1",
+        "ready": f"no: {_lacking(board)}" if _lacking(board) else "yes",
     }
     for image, path in board.images.items():
         mark = ", default" if image == board.default_image else ""
@@ -83,7 +85,20 @@ def schema(kind: str) -> None:
 
 def _row(board: Board, origin: str) -> tuple[str, ...]:
     virtual = board.virtual or "no"
-    return (board.name, board.target, virtual, _images(board), _targets(board), origin, board.title)
+    lacking = _lacking(board)
+    ready = f"no: {lacking}" if lacking else "yes"
+    return (board.name, ready, board.target, virtual, _images(board), _targets(board), origin, board.title)
+
+
+def _lacking(board: Board) -> str:
+    """What keeps this board from being flashed now, "" if nothing does."""
+    if not board.is_native and not is_known(board.target):
+        return install_command(board)
+    if not board.default_image:
+        return "names no image"
+    if board.build or board.images[board.default_image].is_file():
+        return ""
+    return f"build image {board.default_image}"
 
 
 def _facts(board: Board) -> dict[str, Any]:
@@ -91,6 +106,8 @@ def _facts(board: Board) -> dict[str, Any]:
         "name": board.name,
         "title": board.title,
         "target": board.target,
+        "pack": board.pack or None,
+        "lacks": _lacking(board) or None,
         "virtual": board.virtual,
         "supply_v": board.supply_v,
         "baudrate": board.baudrate,

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_lan_hil.cli.output import activity, bounded, note, passing, print_json, print_table, progress
-from pytest_lan_hil.cli.project import find_project
-from pytest_lan_hil.config import Bench, Board, Wiring, load_board, wire
-from pytest_lan_hil.dut.image import check_fits, load_image
+from pytest_lan_hil.cli.project import BenchNames, find_project
+from pytest_lan_hil.config import Bench, Board, Wiring, load_board
+from pytest_lan_hil.dut.program import load_image_for
 from pytest_lan_hil.model.errors import HilError, InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import Measurement
 from pytest_lan_hil.model.quantities import QUANTITIES
@@ -19,29 +19,34 @@ from pytest_lan_hil.publish.explain import explain
 from pytest_lan_hil.publish.numbers import estimate_text
 from pytest_lan_hil.run.bench import open_bench
 from pytest_lan_hil.run.board_run import BoardRun
-from pytest_lan_hil.run.recording import Recording, needs_recording, record
+from pytest_lan_hil.run.build import build_images
+from pytest_lan_hil.run.recording import CAPTURED, Recording, record
 
 
-def flash(board_name: str, bench_name: str | None, image_name: str | None, *, wait_s: float) -> None:
+def flash(board_name: str, bench_names: BenchNames, image_name: str | None, *, wait_s: float) -> None:
     """Flash an image, prove it, reset the board and leave it running without a debugger."""
-    board, bench, wiring = set_up(board_name, bench_name)
-    image = load_image(board.image(image_name))
-    check_fits(image, board)
+    board, bench, wiring = set_up(board_name, bench_names)
+    build_images(board, wait_s=wait_s)
+    image = load_image_for(board, board.image(image_name))
     with open_bench(board, bench, wiring, wait_s=wait_s) as opened:
         probe, _ = opened.flashable()
-        title = f"flashing {image.path.name} ({image.flash_bytes} bytes) on {board.name}"
+        size = f" ({image.flash_bytes} bytes)" if image.segments else ""
+        title = f"flashing {image.path.name}{size} on {board.name}"
         with progress(title) as advance:
             report = probe.flash(image, progress=advance)
         done = f"written in {report.duration_s:.2f} s" if report.written else "was there already"
         print(f"{board.name}: {image.path.name} {done}, read back: sha256 {report.flash_sha256}")
-        print(f"probe {probe.description}, {probe.detach_state()}")
+        if opened.probe is None:
+            print("no debug probe: the program was started, and ends with this command")
+        else:
+            print(f"probe {probe.description}, {probe.detach_state()}")
         if opened.simulated:
             print("simulated: no real board was flashed")
 
 
 def measure(
     board_name: str,
-    bench_name: str | None,
+    bench_names: BenchNames,
     image_name: str | None,
     *,
     seconds: float,
@@ -58,7 +63,7 @@ def measure(
         MeasurementInvalid: nothing could be measured.
     """
     require_length(seconds, example=10)
-    board, bench, wiring = set_up(board_name, bench_name)
+    board, bench, wiring = set_up(board_name, bench_names)
     with letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run:
         with activity(f"preparing {board.name} on bench {bench.name}"):
             firmware = run.prepare(image_name)
@@ -119,22 +124,21 @@ def letting_go(run: BoardRun) -> Iterator[BoardRun]:
             note(f"lan-hil: {problem}")
 
 
-def set_up(board_name: str, bench_name: str | None) -> tuple[Board, Bench, Wiring]:
-    """The board and the bench of these names in the project that the command line stands in, joined."""
+def set_up(board_name: str, bench_names: BenchNames) -> tuple[Board, Bench, Wiring]:
+    """The board of this name in the project that the command line stands in, joined with the first of the
+    benches that serves it."""
     project = find_project()
     board = load_board(board_name, project.search())
-    bench = project.bench(bench_name, board.name)
-    return board, bench, wire(bench, board)
+    return board, *project.wired(bench_names, board)
 
 
 def _measurements(recording: Recording) -> tuple[dict[str, Measurement], dict[str, str]]:
     found, missing = {}, {}
-    for quantity in QUANTITIES:
-        if needs_recording(quantity):
-            try:
-                found[quantity] = recording.measurement(quantity)
-            except HilError as error:
-                missing[quantity] = str(error)
+    for quantity in CAPTURED:
+        try:
+            found[quantity] = recording.measurement(quantity)
+        except HilError as error:
+            missing[quantity] = str(error)
     return found, missing
 
 

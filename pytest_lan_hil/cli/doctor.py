@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from pytest_lan_hil.cli.output import print_json, print_table
-from pytest_lan_hil.cli.project import Project, find_project
-from pytest_lan_hil.config import Bench, Board, load_bench, load_board
+from pytest_lan_hil.cli.project import BenchNames, find_project
+from pytest_lan_hil.config import Bench, Board, load_board, wire_first
 from pytest_lan_hil.model.errors import BlockedError
 from pytest_lan_hil.run.doctor import Diagnosis, Level, diagnose
 from pytest_lan_hil.run.survey import Attached, survey
@@ -14,34 +15,33 @@ from pytest_lan_hil.run.survey import Attached, survey
 _MARKS = {Level.OK: "ok", Level.NOTE: "note", Level.MISSING: "MISSING"}
 
 
-def doctor(bench_name: str | None, board_name: str | None, *, as_json: bool) -> int:
-    """Print what is attached and what the bench lacks; returns 3 if something is missing, else 0.
+def doctor(bench_names: BenchNames, board_name: str | None, *, as_json: bool) -> int:
+    """Print what is attached and what the benches lack; returns 3 if something is missing, else 0.
+
+    Of several benches the one that serves the board is looked at, without a board all of them.
 
     Raises:
         InputError: no such bench or board, or they don't go together.
     """
     project = find_project()
-    bench = _bench(project, bench_name)
+    benches = project.benches(bench_names)
     board = load_board(board_name, project.search()) if board_name is not None else None
-    diagnosis = diagnose(survey(), bench, board)
+    if board is not None and benches:
+        benches = [wire_first(benches, board)[0]]
+    diagnosis = diagnose(survey(), benches, board)
     if as_json:
         print_json({**dataclasses.asdict(diagnosis), "ok": diagnosis.ok})
     else:
-        _print(diagnosis, bench, board)
+        _print(diagnosis, benches, board)
     return 0 if diagnosis.ok else BlockedError.exit_code
 
 
-def _bench(project: Project, name: str | None) -> Bench | None:
-    chosen = project.setting(name, "bench")
-    return load_bench(chosen, project.search()) if chosen is not None else None
-
-
-def _print(diagnosis: Diagnosis, bench: Bench | None, board: Board | None) -> None:
+def _print(diagnosis: Diagnosis, benches: Sequence[Bench], board: Board | None) -> None:
     print(", ".join(f"{name} {version}" for name, version in diagnosis.versions.items()))
     print()
     _print_attached(diagnosis.attached)
     print()
-    if bench is not None:
+    for bench in benches:
         print(f"bench {bench.name} ({bench.path})" + (f" for board {board.name}" if board else ""))
     for finding in diagnosis.findings:
         print(f"  {_MARKS[finding.level]:<8}{finding.subject}: {finding.text}")

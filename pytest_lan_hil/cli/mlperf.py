@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_lan_hil.cli.devices import letting_go, require_length, set_up
 from pytest_lan_hil.cli.output import activity, note, print_json
-from pytest_lan_hil.cli.project import find_project
+from pytest_lan_hil.cli.project import BenchNames, find_project
 from pytest_lan_hil.model.errors import DutError, InputError
 from pytest_lan_hil.run.board_run import BoardRun
 from pytest_lan_hil.run.mlperf.files import results_folder
@@ -32,7 +32,7 @@ def mlperf(
     plan: Plan,
     *,
     board: str | None,
-    bench: str | None,
+    bench: BenchNames,
     image: str | None,
     console: str | None,
     baud: int | None,
@@ -75,10 +75,10 @@ def mlperf(
 
 @contextmanager
 def _board(
-    board_name: str, bench_name: str | None, image: str | None, mode: str, wait_s: float
+    board_name: str, bench_names: BenchNames, image: str | None, mode: str, wait_s: float
 ) -> Iterator[Opened]:
     """The board, flashed and proved; let go in every case."""
-    board, bench, wiring = set_up(board_name, bench_name)
+    board, bench, wiring = set_up(board_name, bench_names)
     with letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run:
         with activity(f"preparing {board.name} on bench {bench.name}"):
             opened = open_board(run, image, mode)

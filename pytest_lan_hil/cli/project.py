@@ -9,10 +9,10 @@ import configparser
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_lan_hil.model.errors import InputError
 
@@ -22,7 +22,10 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
 if TYPE_CHECKING:
-    from pytest_lan_hil.config import Bench, SearchPath
+    from pytest_lan_hil.config import Bench, Board, SearchPath, Wiring
+
+#: What `--bench` names, in the order given; None or empty: nothing.
+BenchNames: TypeAlias = "Sequence[str] | None"
 
 _INI = {"pytest.ini": "pytest", ".pytest.ini": "pytest", "tox.ini": "pytest", "setup.cfg": "tool:pytest"}
 
@@ -52,20 +55,30 @@ class Project:
 
         return SearchPath.default(self.rootdir, self._folders("hil_boards"), self._folders("hil_benches"))
 
-    def bench(self, given: str | None, board: str) -> Bench:
-        """The bench that was asked for, else the one real probe that is attached.
+    def benches(self, given: BenchNames) -> list[Bench]:
+        """The benches that were asked for, in the order in which boards try them; see `options.bench_names`.
 
         Raises:
-            InputError: no such bench; none is configured and no single probe is attached.
+            InputError: no such bench.
         """
         from pytest_lan_hil.config import load_bench
+        from pytest_lan_hil.options import bench_names
 
-        name = self.setting(given, "bench")
-        if name is not None:
-            return load_bench(name, self.search())
+        configured = self.settings.get("hil_bench")
+        text = " ".join(map(shlex.quote, configured)) if isinstance(configured, list) else configured
+        return [load_bench(name, self.search()) for name in bench_names(given or (), text)]
+
+    def wired(self, given: BenchNames, board: Board) -> tuple[Bench, Wiring]:
+        """The first bench that was asked for and serves the board, else the one real probe that is attached.
+
+        Raises:
+            InputError: no such bench; none serves the board; none is configured and no single probe is
+                attached.
+        """
+        from pytest_lan_hil.config import wire_first
         from pytest_lan_hil.run.discover import discover_bench
 
-        return discover_bench((board,))
+        return wire_first(self.benches(given) or [discover_bench((board.name,))], board)
 
     def output(self, given: str | None) -> Path:
         """The folder of run records; an ini file's is relative to the root directory."""

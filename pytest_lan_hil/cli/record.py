@@ -13,8 +13,8 @@ from typing import Any
 
 from pytest_lan_hil.cli.devices import require_length, set_up
 from pytest_lan_hil.cli.output import note, passing, print_json
-from pytest_lan_hil.cli.project import find_project
-from pytest_lan_hil.config import Wiring, load_bench
+from pytest_lan_hil.cli.project import BenchNames, find_project
+from pytest_lan_hil.config import Wiring
 from pytest_lan_hil.config.uris import PLACEHOLDER
 from pytest_lan_hil.instruments import PowerAnalyzer, open_analyzer
 from pytest_lan_hil.instruments.streaming import Streaming, StreamReport
@@ -59,7 +59,7 @@ class Target:
 
 def record(
     target: Target,
-    bench_name: str | None,
+    bench_names: BenchNames,
     board_name: str | None,
     *,
     seconds: float,
@@ -74,7 +74,7 @@ def record(
     """
     require_length(seconds, example=3600)
     path = target.path()
-    wiring, supply_v = _wiring(bench_name, board_name)
+    wiring, supply_v = _wiring(bench_names, board_name)
     if wiring.analyzer is None:
         raise CapabilityMissing("the bench has no analyzer", fix="nothing can be recorded on it")
     with (
@@ -134,16 +134,21 @@ def _told_to_stop() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _wiring(bench_name: str | None, board_name: str | None) -> tuple[Wiring, float | None]:
+def _wiring(bench_names: BenchNames, board_name: str | None) -> tuple[Wiring, float | None]:
     """The bench for a board; without one, a bench that leaves nothing to fill in."""
     if board_name is not None:
-        board, _, wiring = set_up(board_name, bench_name)
+        board, _, wiring = set_up(board_name, bench_names)
         return wiring, board.supply_v
     project = find_project()
-    name = project.setting(bench_name, "bench")
-    if name is None:
+    benches = project.benches(bench_names)
+    if not benches:
         raise InputError("record: no bench is named", fix="name it: --bench NAME")
-    bench = load_bench(name, project.search())
+    if len(benches) > 1:
+        names = ", ".join(bench.name for bench in benches)
+        raise InputError(
+            f"record: which of the benches {names}?", fix="name one: --bench NAME, or --board NAME"
+        )
+    (bench,) = benches
     if PLACEHOLDER.search(bench.analyzer or ""):
         raise InputError(
             f"bench {bench.name} serves several boards: its analyzer is {bench.analyzer!r}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_lan_hil.cli.devices import letting_go, set_up
 from pytest_lan_hil.cli.output import activity, print_json
+from pytest_lan_hil.cli.project import BenchNames
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.selftest import SelfTest
 from pytest_lan_hil.run.bench import is_replay
@@ -23,7 +24,7 @@ from pytest_lan_hil.run.selftest import (
 
 def selftest(
     board_name: str,
-    bench_name: str | None,
+    bench_names: BenchNames,
     *,
     idle_s: float | None,
     loop: str | None,
@@ -47,7 +48,7 @@ def selftest(
     marker, _, twin = (loop or "").partition(":")
     if loop is not None and not (marker and twin and marker != twin):
         raise InputError(f"--loop {loop} does not name two marker lines", fix="write --loop inference:twin")
-    board, bench, wiring = set_up(board_name, bench_name)
+    board, bench, wiring = set_up(board_name, bench_names)
     if is_replay(wiring):
         raise InputError(f"{wiring.analyzer} is a record, not a bench", fix="name a bench with --bench")
     path = Path(out) if out else selftest_path(bench)

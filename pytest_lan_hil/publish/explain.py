@@ -106,7 +106,9 @@ def _statistics(measurement: Measurement) -> tuple[list[Contribution], float]:
     if half == 0:
         return [], _NORMAL
     n = len(measurement.values)
-    if estimate.statistic == "max" or percentile_of(estimate.statistic) is not None:
+    if estimate.statistic == "share":
+        factor, source = _NORMAL, f"Wilson's score interval of {n} cases, the wider side"
+    elif percentile_of(estimate.statistic) is not None:
         factor, source = _NORMAL, f"order statistics of {n} values, the wider side"
     elif n < 2:
         factor, source = _NORMAL, f"{n} value: nothing to judge its spread by"

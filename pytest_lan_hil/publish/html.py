@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.measurement import Measurement, Outcome
 from pytest_lan_hil.model.record import FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.publish.confusion import ConfusionRow, confusion_rows
 from pytest_lan_hil.publish.explain import Line, budget_of
 from pytest_lan_hil.publish.files import HTML_NAME, write_atomically
 from pytest_lan_hil.publish.numbers import title_of
@@ -47,6 +48,7 @@ class TestView:
     console: list[str]
     fault: str
     message: list[str]
+    confusion: list[ConfusionRow]
 
 
 def write_report(record: RunRecord, waveforms: Mapping[str, Envelope], directory: Path) -> Path:
@@ -102,6 +104,7 @@ def _view(test: TestRecord, number: int, waveforms: Mapping[str, Envelope]) -> T
         console=[] if test.outcome is Outcome.PASSED else console_lines(test.console),
         fault=fault_of(test),
         message=message_lines(test),
+        confusion=confusion_rows(test.confusion),
     )
 
 

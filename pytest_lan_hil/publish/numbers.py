@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pytest_lan_hil.model.measurement import Budget, Estimate
-from pytest_lan_hil.model.quantities import QUANTITIES, Direction
+from pytest_lan_hil.model.quantities import QUANTITIES, Direction, unit_text
 
 # Two digits of uncertainty: the usual rule of the GUM (JCGM 100:2008, 7.2.6).
 _UNCERTAINTY_DIGITS = 2
@@ -30,15 +30,19 @@ def estimate_text(estimate: Estimate, unit: str) -> str:
     """ "12.345 ± 0.012 ms"; an interval that is open at one or both ends is said in words."""
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
     if math.isinf(below) and math.isinf(above):
-        return f"{estimate.value:.4g} {unit} (no bound)"
+        return f"{estimate.value:.4g}{unit_text(unit)} (no bound)"
     if math.isinf(above):
-        return f"{rounded(estimate.value, below)} {unit} (at least {rounded(estimate.low, below)})"
+        return f"{rounded(estimate.value, below)}{unit_text(unit)} (at least {rounded(estimate.low, below)})"
     if math.isinf(below):
-        return f"{rounded(estimate.value, above)} {unit} (at most {rounded(estimate.high, above)})"
+        return f"{rounded(estimate.value, above)}{unit_text(unit)} (at most {rounded(estimate.high, above)})"
+    if estimate.statistic == "share":  # its sides differ, and "100 ± 6 %" can't be
+        half = (estimate.high - estimate.low) / 2
+        sides = f"{rounded(estimate.low, half)} to {rounded(estimate.high, half)}"
+        return f"{rounded(estimate.value, half)}{unit_text(unit)} ({sides})"
     uncertainty = estimate.uncertainty
     if uncertainty == 0:
-        return f"{rounded(estimate.value, 0)} {unit}"
-    return f"{rounded(estimate.value, uncertainty)} ± {rounded(uncertainty, uncertainty)} {unit}"
+        return f"{rounded(estimate.value, 0)}{unit_text(unit)}"
+    return f"{rounded(estimate.value, uncertainty)} ± {rounded(uncertainty, uncertainty)}{unit_text(unit)}"
 
 
 def interval_text(estimate: Estimate, unit: str) -> str:
@@ -47,20 +51,20 @@ def interval_text(estimate: Estimate, unit: str) -> str:
     if math.isinf(below) and math.isinf(above):
         return "not bounded"
     if math.isinf(above):
-        return f"at least {rounded(estimate.low, below)} {unit}"
+        return f"at least {rounded(estimate.low, below)}{unit_text(unit)}"
     if math.isinf(below):
-        return f"at most {rounded(estimate.high, above)} {unit}"
+        return f"at most {rounded(estimate.high, above)}{unit_text(unit)}"
     if estimate.high == estimate.low:
         return "exact"
     half = (estimate.high - estimate.low) / 2
-    return f"{rounded(estimate.low, half)} to {rounded(estimate.high, half)} {unit}"
+    return f"{rounded(estimate.low, half)} to {rounded(estimate.high, half)}{unit_text(unit)}"
 
 
 def budget_text(budget: Budget, unit: str) -> str:
     """ "≤ 20 ms", with the side that the quantity's direction demands."""
     quantity = QUANTITIES.get(budget.quantity)
     higher = quantity is not None and quantity.direction is Direction.HIGHER
-    return f"{'≥' if higher else '≤'} {budget.limit:g} {unit}"
+    return f"{'≥' if higher else '≤'} {budget.limit:g}{unit_text(unit)}"
 
 
 def title_of(quantity: str) -> str:

@@ -17,7 +17,7 @@ from pytest_lan_hil.publish.numbers import budget_text, estimate_text, interval_
 
 SIMULATED_LABEL = "SIMULATED: measured on a virtual bench, not on hardware"
 
-_BADNESS = {VerdictKind.WITHIN: 0, VerdictKind.INCONCLUSIVE: 1, VerdictKind.OVER: 2}
+_RANKS = {VerdictKind.WITHIN: 0, VerdictKind.INCONCLUSIVE: 1, VerdictKind.OVER: 2}
 _UNJUDGED_LIMIT = 20
 
 
@@ -44,12 +44,17 @@ class Row:
 
 def run_rows(record: RunRecord) -> list[Row]:
     """Rows of the whole run: judged quantities first, in the quantity table's order."""
-    groups: dict[tuple[str, Budget], list[tuple[TestRecord, Verdict]]] = {}
+    groups = judged(record)
+    return [*map(_judged, groups), *_unjudged(record, {group[0][1].budget.quantity for group in groups})]
+
+
+def judged(record: RunRecord) -> list[list[tuple[TestRecord, Verdict]]]:
+    """The verdicts of each quantity and budget, with their tests, in the quantity table's order."""
+    groups: dict[Budget, list[tuple[TestRecord, Verdict]]] = {}
     for test in record.tests:
         for verdict in test.verdicts:
-            groups.setdefault((verdict.budget.quantity, verdict.budget), []).append((test, verdict))
-    rows = [_judged(found) for _, found in sorted(groups.items(), key=lambda group: _order(group[0][0]))]
-    return rows + _unjudged(record, {quantity for quantity, _ in groups})
+            groups.setdefault(verdict.budget, []).append((test, verdict))
+    return sorted(groups.values(), key=lambda group: _order(group[0][1].budget.quantity))
 
 
 def test_rows(test: TestRecord) -> list[Row]:
@@ -89,15 +94,19 @@ def message_lines(test: TestRecord) -> list[str]:
 
 def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict that decides: over before inconclusive before within, then the one nearest to its limit."""
-    return max(verdicts, key=lambda verdict: (_BADNESS[verdict.kind], _nearness(verdict)))
+    return max(verdicts, key=lambda verdict: (_RANKS[verdict.kind], _nearness(verdict)))
 
 
 def _nearness(verdict: Verdict) -> float:
     if verdict.estimate is None:
         return float("inf")
-    row = QUANTITIES.get(verdict.budget.quantity)
-    side = -1.0 if row is not None and row.direction is Direction.HIGHER else 1.0
-    return side * verdict.estimate.value
+    return _badness(verdict.budget.quantity, verdict.estimate)
+
+
+def _badness(quantity: str, estimate: Estimate) -> float:
+    """The value, turned round where more is better."""
+    row = QUANTITIES.get(quantity)
+    return -estimate.value if row is not None and row.direction is Direction.HIGHER else estimate.value
 
 
 def _order(quantity: str) -> tuple[int, str]:
@@ -127,15 +136,21 @@ def _judged(found: Sequence[tuple[TestRecord, Verdict]]) -> Row:
 
 
 def _unjudged(record: RunRecord, judged: set[str]) -> list[Row]:
-    found: list[tuple[str, Row]] = []
+    """What was not judged: a quantity of the table once, where it was worst; a user's own always."""
+    found: list[tuple[str, Measurement, str]] = []
     for test in record.tests:
         if test.outcome in (Outcome.BLOCKED, Outcome.INTERRUPTED):
             continue
         for name, measurement in (test.measurements or {}).items():
             if name not in judged:
-                found.append((name, _measured(name, measurement, test.nodeid)))
-    found.sort(key=lambda item: _order(item[0]))
-    return [row for _, row in found[:_UNJUDGED_LIMIT]]
+                found.append((name, measurement, test.nodeid))
+    shown = [one for one in found if one[0] not in QUANTITIES]
+    for name in QUANTITIES:
+        same = [one for one in found if one[0] == name]
+        if same:
+            shown.append(max(same, key=lambda one: _badness(one[0], one[1].estimate)))
+    shown.sort(key=lambda one: _order(one[0]))
+    return [_measured(*one) for one in shown[:_UNJUDGED_LIMIT]]
 
 
 def _measured(name: str, measurement: Measurement, nodeid: str) -> Row:

@@ -58,36 +58,50 @@ def summary_lines(
         push: State of the push in words ("" if none was asked for); see `PushResult.detail`.
         encoding: Of the terminal.
     """
-    lines = [f"board {record.board} on bench {record.bench}: {record.outcome.value}"]
-    if record.simulated:
-        lines.append(SIMULATED_LABEL)
-    lines.append(f"tests: {test_counts(record)}")
+    lines = _heading(record)
     rows = run_rows(record)
     if rows:
         lines += ["", *table(rows), ""]
     elif record.tests:
         lines.append("nothing was measured")
-    if record_path is not None:
-        lines.append(f"record: {record_path}")
-    if report_path is not None:
-        lines.append(f"report: {report_path}")
-    if push:
-        lines.append(f"pushgateway: {push}")
-    return for_encoding(lines, encoding)
+    return for_encoding([*lines, *_places(record_path, report_path, push)], encoding)
+
+
+def brief_lines(
+    record: RunRecord, *, record_path: Path | None = None, report_path: Path | None = None, push: str = ""
+) -> list[str]:
+    """As `summary_lines`, without the table: for one board of several, which have one table together."""
+    return [*_heading(record), *_places(record_path, report_path, push)]
+
+
+def _heading(record: RunRecord) -> list[str]:
+    lines = [f"board {record.board} on bench {record.bench}: {record.outcome.value}"]
+    if record.simulated:
+        lines.append(SIMULATED_LABEL)
+    return [*lines, f"tests: {test_counts(record)}"]
+
+
+def _places(record_path: Path | None, report_path: Path | None, push: str) -> list[str]:
+    places = (("record", record_path), ("report", report_path), ("pushgateway", push))
+    return [f"{name}: {place}" for name, place in places if place]
 
 
 def table(rows: Sequence[Row]) -> list[str]:
     """The rows as a text table with aligned columns."""
     # the test is named where several could be meant
     many = len({row.test for row in rows}) > 1
-    cells = [_HEADINGS] + [_cells(row, name=_short(row.test) if many else "") for row in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    return aligned(_HEADINGS, [_cells(row, name=_short(row.test) if many else "") for row in rows])
+
+
+def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A text table with a rule below its headings; the column `n` stands to the right, as figures do."""
+    cells = [headings, *rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
     lines = []
     for number, line in enumerate(cells):
-        # n to the right, as figures are; the rest to the left
         padded = [
-            text.rjust(width) if column == 3 else text.ljust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
+            text.rjust(width) if heading == "n" else text.ljust(width)
+            for heading, text, width in zip(headings, line, widths, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
         if number == 0:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pytest_lan_hil.model.measurement import Measurement, Outcome
 from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.publish.confusion import matrix_lines
 from pytest_lan_hil.publish.files import TEXT_NAME, write_atomically
 from pytest_lan_hil.publish.html import firmware_of
 from pytest_lan_hil.publish.numbers import title_of
@@ -56,6 +57,9 @@ def _test(test: TestRecord) -> list[str]:
     lines += [f"  {row.quantity}: {row.reason}" for row in rows if row.reason and row.kind != "within"]
     for name, measurement in sorted((test.measurements or {}).items()):
         lines += _provenance(name, measurement)
+    if test.confusion is not None:
+        lines.append("  confusion matrix: a row for what was said, a column for what the DUT heard")
+        lines += [f"    {line}" for line in matrix_lines(test.confusion)]
     if test.outcome is not Outcome.PASSED:
         lines += [f"  {line}" for line in console_lines(test.console)]
     return lines

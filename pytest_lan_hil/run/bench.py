@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pytest_lan_hil.config import REPLAY, Bench, Board, Wiring
 from pytest_lan_hil.dut.console import Console
 from pytest_lan_hil.dut.dut import Dut
+from pytest_lan_hil.dut.native import NativeDut, host_notes
+from pytest_lan_hil.dut.port import WAIT_SLICE_S
 from pytest_lan_hil.dut.probe import Probe
+from pytest_lan_hil.dut.program_port import open_program_port
 from pytest_lan_hil.dut.recorded import RecordedDut
+from pytest_lan_hil.dut.targets import require_target
 from pytest_lan_hil.instruments import (
     CAPABILITIES,
     EdgeSource,
@@ -33,7 +37,8 @@ from pytest_lan_hil.run.lease import lease
 class OpenBench:
     """What stands on the bench while it is open; None where it has none.
 
-    `probe` is None, and `dut` a stand-in that answers nothing, where the analyzer replays a record.
+    `probe` is None where the DUT is a program of this host, and where the analyzer replays a record; then
+    `dut` is a stand-in that answers nothing.
     """
 
     board: Board
@@ -59,7 +64,9 @@ class OpenBench:
     @property
     def capabilities(self) -> frozenset[str]:
         """What can be measured and done here; see `instruments.base.CAPABILITIES`."""
-        offered = {"probe", "memory"} if self.probe is not None else set()
+        offered = {"probe"} if self.probe is not None else set()
+        if isinstance(self.dut, Dut):
+            offered.add("memory")
         if self.console is not None:
             offered.add("console")
         for instrument in (self.analyzer, self.edges):
@@ -83,17 +90,17 @@ class OpenBench:
         return instrument.identity
 
     def flashable(self) -> tuple[Probe, Dut]:
-        """The probe, and the DUT behind it.
+        """The probe, or what stands in for one, and the DUT behind it.
 
         Raises:
             CapabilityMissing: There is none on this bench.
         """
-        if self.probe is None or isinstance(self.dut, RecordedDut):
+        if isinstance(self.dut, RecordedDut):
             raise CapabilityMissing(
                 f"bench {self.bench.name} has no board, only a record: nothing can be flashed",
                 fix="choose a bench with a probe: --bench NAME",
             )
-        return self.probe, self.dut
+        return self.dut.probe, self.dut
 
     def require(self, needs: Iterable[str]) -> None:
         """Make sure that the bench offers all of these.
@@ -123,7 +130,7 @@ def open_bench(board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> 
     Raises:
         BlockedError: A device is held, absent or failed; everything opened until then is closed.
     """
-    if wiring.probe is None and not is_replay(wiring):
+    if wiring.probe is None and wiring.program is None and not is_replay(wiring):
         raise ConfigError(
             f"bench {bench.name} has no probe, so nothing can be flashed or proved",
             path=bench.path,
@@ -145,10 +152,17 @@ def open_bench(board: Board, bench: Bench, wiring: Wiring, *, wait_s: float) -> 
             edges = stack.enter_context(closing(open_edges(wiring.edges, lines=wiring.edge_lines)))
             measuring.append(_device("edges", wiring.edges, edges.identity))
         talking = []
-        if wiring.console:
+        if wiring.program:
+            port = open_program_port(wiring.program, baudrate=board.baudrate, timeout=WAIT_SLICE_S)
+            console = stack.enter_context(Console(port, wiring.program))
+            dut = NativeDut(console, port)
+            about = (wiring.program, console.description)
+            talking.append(DeviceIdentity("console", *about, simulated=False, notes=host_notes()))
+        elif wiring.console:
             console = stack.enter_context(Console.open(wiring.console, baudrate=board.baudrate))
             talking.append(DeviceIdentity("console", wiring.console, console.description, console.simulated))
         if wiring.probe is not None:
+            require_target(board)
             probe = stack.enter_context(Probe.open(wiring.probe, target=board.target))
             notes = tuple(probe.notes)
             talking.insert(

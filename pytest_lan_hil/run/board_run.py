@@ -12,15 +12,17 @@ from pathlib import Path
 from pytest_lan_hil.config import Bench, Board, Wiring
 from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.find import simulated_kind
-from pytest_lan_hil.dut.image import FirmwareImage, check_fits, load_image
+from pytest_lan_hil.dut.image import FirmwareImage
 from pytest_lan_hil.dut.probe import Probe
+from pytest_lan_hil.dut.program import load_image_for
 from pytest_lan_hil.instruments.jls import write_jls
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.capture import Capture
-from pytest_lan_hil.model.errors import BlockedError, HilError
+from pytest_lan_hil.model.errors import BlockedError, ConfigError, HilError
 from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity, TestRecord
 from pytest_lan_hil.publish.files import run_directory
 from pytest_lan_hil.run.bench import OpenBench, is_replay, open_bench
+from pytest_lan_hil.run.build import build_images
 from pytest_lan_hil.run.project import new_run_id
 from pytest_lan_hil.run.selftest import load_selftest
 
@@ -65,6 +67,8 @@ class BoardRun:
         self._proved: FirmwareIdentity | None = None
         self._refused: dict[str, BlockedError] = {}
         self._problem = ""
+        self._built = False
+        self._unbuilt: ConfigError | None = None
 
     def keep(self, capture: Capture) -> None:
         """Keep the capture of the test that just ended, if captures are kept; never an error."""
@@ -127,15 +131,15 @@ class BoardRun:
         A recorded capture has no image to prove: None.
 
         Raises:
-            InputError: No such image, or not for this chip.
+            InputError: No such image, not for this chip, or it can't be built.
             BlockedError: The bench can't be opened, or the image can't be proved.
             DutError: The image was flashed and proved, but does not come up.
         """
         if is_replay(self.wiring):
             self.open()
             return None
-        image = load_image(self.board.image(image_name))
-        check_fits(image, self.board)
+        self._build_once()
+        image = load_image_for(self.board, self.board.image(image_name))
         probe, dut = self.open().flashable()
         if image.sha256 in self._refused:
             raise self._refused[image.sha256]
@@ -149,6 +153,17 @@ class BoardRun:
         dut.image = image
         dut.reset()
         return self._proved
+
+    def _build_once(self) -> None:
+        if self._unbuilt is not None:
+            raise self._unbuilt
+        if not self._built:
+            try:
+                build_images(self.board, wait_s=self._wait_s)
+            except ConfigError as error:
+                self._unbuilt = error
+                raise
+            self._built = True
 
     def close(self, *, interrupted: bool) -> str:
         """Release everything; returns what went wrong on the way, now or earlier, or "".

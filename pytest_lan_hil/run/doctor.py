@@ -8,16 +8,20 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import shlex
+import shutil
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, Wiring, wire
-from pytest_lan_hil.config.uris import PLACEHOLDER, device_of
-from pytest_lan_hil.dut.image import check_fits, load_image
+from pytest_lan_hil.config.uris import IMAGE, PLACEHOLDER, device_of
+from pytest_lan_hil.dut.process import SCHEME, words_of
+from pytest_lan_hil.dut.program import load_image_for
+from pytest_lan_hil.dut.targets import install_command, is_known
 from pytest_lan_hil.model.errors import HilError
 from pytest_lan_hil.run.project import versions
 from pytest_lan_hil.run.survey import Attached, SerialPort, may_open
@@ -71,13 +75,19 @@ class Diagnosis:
         return all(finding.level is not Level.MISSING for finding in self.findings)
 
 
-def diagnose(attached: Attached, bench: Bench | None, board: Board | None) -> Diagnosis:
-    """Judge what is attached, against a bench and a board where they are given.
+def diagnose(attached: Attached, benches: Sequence[Bench], board: Board | None) -> Diagnosis:
+    """Judge what is attached, against benches and a board where they are given.
+
+    Of several benches the findings say which they are about.
 
     Raises:
-        ConfigError: The bench does not serve the board, or the board lacks what the bench asks of it.
+        ConfigError: A bench does not serve the board, or the board lacks what the bench asks of it.
     """
-    findings = [*examine_machine(attached), *_examine_bench(attached, bench, board)]
+    findings = [*examine_machine(attached)]
+    for bench in benches or (None,):
+        found = _examine_bench(attached, bench, board)
+        prefix = f"{bench.name} " if bench is not None and len(benches) > 1 else ""
+        findings += [replace(finding, subject=prefix + finding.subject) for finding in found]
     if board is not None:
         findings += examine_board(board)
     return Diagnosis({"python": platform.python_version(), **versions()}, attached, tuple(findings))
@@ -154,25 +164,39 @@ def examine_wiring(attached: Attached, wiring: Wiring) -> Iterator[Finding]:
 
 
 def examine_board(board: Board) -> Iterator[Finding]:
-    """Whether pyOCD knows the board's chip, and whether its images are there and fit."""
-    if _target_known(board.target):
+    """Whether pyOCD knows the board's chip, and whether its images are there and fit, or can be made."""
+    if board.build:
+        yield _build(board)
+    if board.is_native:
+        yield Finding(Level.OK, "target", "a program of this host, no chip")
+    elif is_known(board.target):
         yield Finding(Level.OK, "target", f"pyOCD knows {board.target}")
     else:
         yield Finding(
             Level.MISSING,
             "target",
             f"pyOCD does not know target {board.target} of board {board.name}",
-            f"pyocd pack install {board.target}",
+            install_command(board),
         )
     for name in board.images:
         try:
             path = board.image(name)
-            check_fits(load_image(path), board)
+            load_image_for(board, path)
         except HilError as error:
-            level = Level.MISSING if name == board.default_image else Level.NOTE
+            needed = name == board.default_image and not board.build
+            level = Level.MISSING if needed else Level.NOTE
             yield Finding(level, f"image {name}", error.problem, error.fix)
         else:
             yield Finding(Level.OK, f"image {name}", str(path))
+
+
+def _build(board: Board) -> Finding:
+    """Whether the build command is there; what it needs in turn is found out when it runs."""
+    command = shlex.join(board.build)
+    if shutil.which(board.build[0]) is None and not (board.path.parent / board.build[0]).exists():
+        what = f"`{command}` makes the images, but there is no program {board.build[0]}"
+        return Finding(Level.MISSING, "build", what, "install it, or correct `build` in the board file")
+    return Finding(Level.OK, "build", f"`{command}` makes the images before the first flash of a session")
 
 
 def _probe(attached: Attached, uri: str) -> Finding:
@@ -204,6 +228,9 @@ def _probe(attached: Attached, uri: str) -> Finding:
 
 def _console(attached: Attached, uri: str) -> Iterator[Finding]:
     device = device_of(uri)
+    if uri.startswith(SCHEME):
+        yield _program(uri)
+        return
     if "://" in uri:
         yield _console_url(uri)
         return
@@ -231,6 +258,15 @@ def _console(attached: Attached, uri: str) -> Iterator[Finding]:
             f"{device} is whichever port was found first: another board may get the name",
             f'write  console = "{port.by_id}"',
         )
+
+
+def _program(uri: str) -> Finding:
+    """A program of this host; the board's own image is looked at as an image."""
+    word = words_of(uri)[0]
+    if IMAGE not in word and shutil.which(word) is None:
+        what = f"{uri}: there is no program {word}"
+        return Finding(Level.MISSING, "console", what, "build it, or correct `console` in the bench file")
+    return Finding(Level.OK, "console", f"{uri} (started only when it is used)")
 
 
 def _console_url(uri: str) -> Finding:
@@ -316,18 +352,6 @@ def _port_forbidden(level: Level, device: str, group: str) -> Finding:
 
 def _same_file(device: str, *names: str) -> bool:
     return device in names or os.path.realpath(device) in map(os.path.realpath, filter(None, names))
-
-
-def _target_known(target: str) -> bool:
-    from pyocd.target import TARGET
-
-    if target.lower() in TARGET:
-        return True
-    from pyocd.target.pack.pack_target import ManagedPacks
-
-    return any(
-        device.part_number.lower() == target.lower() for device in ManagedPacks.get_installed_targets()
-    )
 
 
 def _why_not_virtual() -> str:

@@ -1,14 +1,19 @@
-"""What the `power` and `hil_metrics` fixtures give a test."""
+"""What the `power`, `accuracy` and `hil_metrics` fixtures give a test."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import MappingProxyType
 
+from pytest_lan_hil.dut.hearing import labels
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Measurement
 from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.run.accuracy.dataset import Dataset, load_dataset
+from pytest_lan_hil.run.accuracy.evaluation import Evaluation
+from pytest_lan_hil.run.accuracy.play import play
 from pytest_lan_hil.run.recording import Recording
 from pytest_lan_hil.run.test_run import TestRun
 
@@ -34,6 +39,58 @@ class Power:
             BlockedError: The analyzer failed, or the debug domain could not be shut down.
         """
         return self._test.capture()
+
+
+class Accuracy:
+    """Play labelled recordings to the DUT, and count how many it names rightly.
+
+        @pytest.mark.accuracy_budget(percent=93.5)
+        def test_spoken_digits(dut, accuracy):
+            accuracy.evaluate("datasets/spoken-digits")
+
+    Args:
+        test: Which the measurements belong to.
+        folder: That datasets are given relative to: the test file's.
+    """
+
+    def __init__(self, test: TestRun, folder: Path) -> None:
+        self._test = test
+        self._folder = folder
+
+    def evaluate(self, dataset: str | Path | Dataset, limit: int | None = None) -> Evaluation:
+        """Let the DUT hear every recording of a dataset; once in a test.
+
+        Measures `accuracy` (with Wilson's 95 % interval), `confidence` and `dropped_frames`; the record and
+        the report get the confusion matrix.
+
+        Args:
+            dataset: Folder of `{label}_{speaker}_{index}.wav` files, or one that was loaded before.
+            limit: Play only so many.
+
+        Raises:
+            InputError: A recording can't be used, the DUT's network does not know a label, the firmware can't
+                be given recordings, or a dataset was evaluated in this test before.
+            MeasurementInvalid: The DUT lost frames.
+            BlockedError, DutError: The bench or the DUT failed.
+        """
+        if self._test.confusion is not None:
+            raise InputError(
+                f"{self._test.nodeid} evaluates a second dataset: a test has one accuracy",
+                fix="write a test for each dataset",
+            )
+        loaded = dataset if isinstance(dataset, Dataset) else load_dataset(self._folder / dataset)
+        chosen = loaded.first(limit)
+        bench = self._test.open_bench()
+        _, dut = bench.flashable()
+        known = labels(dut)
+        chosen.require_labels(known)
+        replies = tuple(play(dut, chosen, known))
+        source = f"firmware on {dut.console.description}"
+        evaluation = Evaluation(chosen, known, replies, source, bench.simulated)
+        for measurement in (evaluation.accuracy, evaluation.confidence, evaluation.dropped_frames):
+            self._test.add(measurement)
+        self._test.confusion = evaluation.confusion
+        return evaluation
 
 
 class Metrics:

@@ -13,7 +13,8 @@ class RunOptions:
     Attributes:
         rootdir: The project under test; boards/ and benches/ are looked for here first.
         boards: Names or files, in the order given.
-        bench: Name or file, or None to look for a real probe.
+        benches: Names or files, of which each board takes the first that serves it; none: look for a real
+            probe.
         output: Folder of run records.
         board_folders, bench_folders: Further folders of board and bench files.
         pushgateway: URL or None.
@@ -26,7 +27,7 @@ class RunOptions:
 
     rootdir: Path
     boards: tuple[str, ...]
-    bench: str | None
+    benches: tuple[str, ...]
     output: Path
     board_folders: tuple[Path, ...] = ()
     bench_folders: tuple[Path, ...] = ()

@@ -2,42 +2,55 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 
-from pytest_lan_hil.dut.image import check_fits, load_image
+from pytest_lan_hil.dut.program import load_image_for
 from pytest_lan_hil.model.errors import HilError
 from pytest_lan_hil.model.measurement import Budget
 from pytest_lan_hil.model.quantities import QUANTITIES
 from pytest_lan_hil.run.board_run import BoardRun
 
 
-def plan_lines(run: BoardRun, tests: Iterable[tuple[str, Sequence[Budget], str | None]]) -> list[str]:
+def plan_lines(
+    run: BoardRun,
+    tests: Iterable[tuple[str, Sequence[Budget], str | None]],
+    skipped: Iterable[tuple[str, str]] = (),
+) -> list[str]:
     """Lines for the terminal.
 
     Args:
         run: The board on its bench; not opened.
         tests: Node id, budgets and image name of each test that would run.
+        skipped: Node id of each test that would not, and why.
     """
     lines = [
         f"board {run.board.name} ({run.board.title}) on bench {run.bench.name}",
-        f"  probe     {run.wiring.probe}",
+        f"  probe     {run.wiring.probe or 'none'}",
         f"  console   {run.wiring.console or 'none'}",
         f"  analyzer  {run.wiring.analyzer or 'none'}",
     ]
+    if run.wiring.edges is not None:
+        lines.append(f"  edges     {run.wiring.edges}")
+    if run.board.build:
+        lines.append(f"  build     {shlex.join(run.board.build)}, before the first flash")
     for nodeid, budgets, image_name in tests:
         lines.append(f"  test      {nodeid}")
         try:
             path = run.board.image(image_name)
-            image = load_image(path)
-            check_fits(image, run.board)
-            lines.append(f"    flash   {path} ({image.flash_bytes} bytes, sha256 {image.sha256[:12]})")
+            image = load_image_for(run.board, path)
+            size = path.stat().st_size if run.board.is_native else image.flash_bytes
+            verb = "start" if run.board.is_native else "flash"
+            lines.append(f"    {verb}   {path} ({size} bytes, sha256 {image.sha256[:12]})")
         except HilError as error:
-            lines.append(f"    flash   refused: {error}")
+            later = "; the build makes it" if run.board.build else ""
+            lines.append(f"    flash   refused: {error}{later}")
         lines.extend(
             f"    judge   {budget.quantity} {budget.statistic} {_side(budget)} {budget.limit:g}"
             f" {QUANTITIES[budget.quantity].unit} ({budget.source})"
             for budget in budgets
         )
+    lines.extend(f"  skip      {nodeid}: {reason}" for nodeid, reason in skipped)
     return lines
 
 

@@ -17,6 +17,7 @@ _PACKAGES = (
     "joulescope",
     "pyjoulescope_driver",
     "unicorn",
+    "soxr",
 )
 
 

@@ -19,7 +19,7 @@ from pytest_lan_hil.publish.explain import explain
 from pytest_lan_hil.publish.github import append_step_summary
 from pytest_lan_hil.publish.spool import enqueue, push_spooled
 from pytest_lan_hil.publish.store import store
-from pytest_lan_hil.publish.terminal import summary_lines
+from pytest_lan_hil.publish.terminal import brief_lines, summary_lines
 from pytest_lan_hil.run.options import RunOptions
 
 
@@ -63,9 +63,9 @@ def publish(
             enqueue(stored.record, options.output)
         except InputError as error:
             problems.append(error.problem)
-    lines = summary_lines(
-        stored.record, record_path=stored.record_path, report_path=stored.report_path, push=state
-    )
+    # Several boards have one table together, once all of them are done.
+    told = brief_lines if len(options.boards) > 1 else summary_lines
+    lines = told(stored.record, record_path=stored.record_path, report_path=stored.report_path, push=state)
     if options.explain:
         for measurement in (stored.record.measurements or {}).values():
             lines += ["", *explain(measurement)]

@@ -28,6 +28,8 @@ from pytest_lan_hil.run.bench import OpenBench
 
 INFERENCE = "inference"
 PHASE = "phase"
+CAPTURED = ("latency", "energy", "power")
+"""What `Recording.measurement` can tell."""
 # A USB serial adapter hands bytes on up to 16 ms late (FTDI AN232B-04, latency timer): what the host stamps
 # so soon after the start of a window was on the wire before it.
 ARRIVAL_S = 0.016
@@ -207,8 +209,3 @@ def _describe(recording: Recording, bench: OpenBench, start: float, stop: float)
         recording._attached = bench.probe.attached_between(start, stop)
         probe = "attached" if recording._attached else "detached"
     recording._conditions = Conditions(probe=probe, console=console, supply=capture.supply)
-
-
-def needs_recording(quantity: str) -> bool:
-    """True if the quantity is read from a capture (memory is not)."""
-    return "memory" not in QUANTITIES[quantity].needs

@@ -1,19 +1,22 @@
-"""One pytest session: which boards, which bench, and what is published at the end."""
+"""One pytest session: which boards, which benches, and what is published at the end."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_lan_hil.config import Bench, Board, SearchPath, load_bench, load_board, wire
+from pytest_lan_hil.config import Board, SearchPath, load_bench, load_board, wire_first
 from pytest_lan_hil.measure.quantities import pool
 from pytest_lan_hil.model.errors import HilError, InputError
 from pytest_lan_hil.model.measurement import Outcome
 from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish.files import RECORD_NAME, run_directory
+from pytest_lan_hil.publish.overview import overview_lines
 from pytest_lan_hil.publish.pushgateway import check_url
+from pytest_lan_hil.publish.record import read_record
 from pytest_lan_hil.publish.rows import SIMULATED_LABEL
 from pytest_lan_hil.run.bench import is_replay
 from pytest_lan_hil.run.board_run import BoardRun
@@ -28,7 +31,7 @@ class RunSession:
     """Everything that lasts as long as the pytest session.
 
     Raises:
-        InputError: A board, the bench or the Pushgateway's URL can't be used.
+        InputError: A board, a bench or the Pushgateway's URL can't be used.
     """
 
     def __init__(self, options: RunOptions) -> None:
@@ -38,16 +41,15 @@ class RunSession:
         for name in options.boards:
             board = load_board(name, search)
             self.boards[board.name] = board
-        self.bench: Bench = (
-            load_bench(options.bench, search) if options.bench else discover_bench(options.boards)
-        )
+        benches = [load_bench(name, search) for name in options.benches]
+        if not benches:
+            benches = [discover_bench(options.boards)]
         if options.pushgateway:
             check_url(options.pushgateway)
         self.runs = {
             name: BoardRun(
                 board,
-                self.bench,
-                wire(self.bench, board),
+                *wire_first(benches, board),
                 wait_s=options.wait_s,
                 captures=options.output if options.save_captures else None,
             )
@@ -59,16 +61,18 @@ class RunSession:
         """Lines that say in plain words which boards are measured, and on what."""
         lines = []
         for name, run in self.runs.items():
-            about = f": {self.bench.title}" if self.bench.title else ""
-            lines.append(f"lan-hil: board {name} on bench {self.bench.name}{about}")
+            about = f": {run.bench.title}" if run.bench.title else ""
+            lines.append(f"lan-hil: board {name} on bench {run.bench.name}{about}")
             wiring = run.wiring
             edges = f", edges {wiring.edges}" if wiring.edges else ""
             lines.append(
                 f"lan-hil:   probe {wiring.probe or 'none'}, console {wiring.console or 'none'},"
                 f" analyzer {wiring.analyzer or 'none'}{edges}"
             )
-        if any(run.simulated for run in self.runs.values()):
-            lines.append(f"lan-hil: {SIMULATED_LABEL}")
+        simulated = [name for name, run in self.runs.items() if run.simulated]
+        if simulated:
+            which = f"board {', '.join(simulated)}: " if len(simulated) < len(self.runs) else ""
+            lines.append(f"lan-hil: {which}{SIMULATED_LABEL}")
         return lines
 
     def require_writable_output(self) -> None:
@@ -110,13 +114,32 @@ class RunSession:
             if any(test.outcome is not Outcome.SKIPPED for test in run.tests)
         ]
 
+    def overview(self, records: Sequence[str]) -> list[str]:
+        """One table over several boards, in the order in which they were named; a record that can't be read
+        back is a line.
+
+        Args:
+            records: Paths of the records that were written.
+        """
+        found, problems = [], []
+        for path in records:
+            try:
+                found.append(read_record(Path(path)))
+            except InputError as error:
+                problems.append(f"warning: {error.problem}")
+        order = list(self.boards)
+        found.sort(key=lambda record: order.index(record.board))
+        table = overview_lines(found)
+        return [*table, *problems]
+
     def _publish(self, run: BoardRun, problem: str, *, interrupted: bool) -> Publication:
         try:
             published = publish(
                 self._record(run, interrupted=interrupted), run.waveforms, self.options, problem
             )
             kept = tuple(f"capture: {path}" for path in run.kept)
-            return replace(published, lines=(*published.lines, *kept))
+            apart = ("",) if len(self.boards) > 1 else ()
+            return replace(published, lines=(*published.lines, *kept, *apart))
         except HilError as error:
             # One board's full disk must not take the other boards' records with it.
             return Publication(

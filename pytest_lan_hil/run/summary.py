@@ -25,6 +25,15 @@ def first_of(measurements: Sequence[Measurement]) -> Measurement:
     return measurements[0]
 
 
+def shortest(measurements: Sequence[Measurement]) -> Measurement:
+    """The one with the smallest estimate."""
+    return min(measurements, key=lambda one: one.estimate.value)
+
+
+# A battery life follows from a mean power; the mean of several lives is that of no load.
+_OWN_JOINS: dict[str, Callable[[Sequence[Measurement]], Measurement]] = {"battery": shortest}
+
+
 def pooled(
     tests: Sequence[TestRecord], *, join: Callable[[Sequence[Measurement]], Measurement] = pool
 ) -> dict[str, Measurement]:
@@ -43,4 +52,7 @@ def pooled(
             continue
         for quantity in {verdict.budget.quantity for verdict in test.verdicts}:
             judged.setdefault(quantity, []).append(test.measurements[quantity])
-    return {quantity: join(measurements) for quantity, measurements in sorted(judged.items())}
+    return {
+        quantity: _OWN_JOINS.get(quantity, join)(measurements)
+        for quantity, measurements in sorted(judged.items())
+    }

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.recorded import RecordedDut
+from pytest_lan_hil.dut.work import Work
 from pytest_lan_hil.judge.budgets import combine, judge
+from pytest_lan_hil.measure.counters import Counters
 from pytest_lan_hil.measure.envelope import Envelope
-from pytest_lan_hil.measure.quantities import from_values, memory, pool
-from pytest_lan_hil.model.errors import BlockedError, DutError, HilError, InputError
+from pytest_lan_hil.measure.quantities import from_values
+from pytest_lan_hil.model.errors import BlockedError, CapabilityMissing, DutError, HilError
 from pytest_lan_hil.model.measurement import Budget, Measurement, Outcome, Verdict, VerdictKind
 from pytest_lan_hil.model.quantities import QUANTITIES
-from pytest_lan_hil.model.record import ConsoleLine, FirmwareIdentity, TestRecord
+from pytest_lan_hil.model.record import Confusion, ConsoleLine, FirmwareIdentity, TestRecord
 from pytest_lan_hil.run.bench import OpenBench
 from pytest_lan_hil.run.board_run import BoardRun
-from pytest_lan_hil.run.recording import Recording, needs_recording, record
+from pytest_lan_hil.run.recording import Recording, record
 from pytest_lan_hil.run.selftest import floor_of
+from pytest_lan_hil.run.sources import SOURCES, Evidence, From, require_known
 
 CONSOLE_TAIL = 200
 DRAIN_S = 0.2
@@ -52,11 +55,13 @@ class TestRun:
         self.explicit = False
         self.recordings: list[Recording] = []
         self.measurements: dict[str, Measurement] = {}
+        self.confusion: Confusion | None = None
         self.verdicts: tuple[Verdict, ...] = ()
         self.outcome = Outcome.INTERRUPTED
         self.message = "the run was interrupted in this test"
         self.bench: OpenBench | None = None
         self._firmware: FirmwareIdentity | None = None
+        self._counting: Dut | None = None
         self._console_start = 0
 
     def open_bench(self) -> OpenBench:
@@ -72,6 +77,8 @@ class TestRun:
             if self.bench.console is not None and not first:
                 self._console_start = len(self.bench.console.lines)
             self.bench.require(self.needs)
+            for budget in self.budgets:
+                require_known(budget.quantity, self.bench.board)
         return self.bench
 
     def prepare(self) -> Dut | RecordedDut:
@@ -82,6 +89,8 @@ class TestRun:
         """
         bench = self.open_bench()
         self._firmware = self.run.prepare(self.image_name)
+        if bench.console is not None and isinstance(bench.dut, Dut):
+            self._counting = bench.dut
         return bench.dut
 
     @contextmanager
@@ -95,24 +104,42 @@ class TestRun:
     def measuring(self) -> Iterator[None]:
         """Around the test body: record what the budgets need, and judge afterwards.
 
+        The DUT's counters are read before the record begins and after it has ended, never within.
+
         Raises:
             BudgetExceededError: A budget is exceeded.
             BlockedError: A number can't be had, or decides nothing.
         """
-        wanted = [b for b in self.budgets if needs_recording(b.quantity)]
-        if wanted and not self.explicit:
-            with self.capture():
-                yield
-        else:
+        asked = {SOURCES[budget.quantity].made_from for budget in self.budgets}
+        recorded = self.capture() if From.CAPTURE in asked and not self.explicit else nullcontext()
+        before = self._counters(asked)
+        worked, said = self._done()
+        with recorded:
             yield
-        if self.budgets:
-            self._judge()
+        talked = self._done() != (worked, said)
+        after = self._counters(asked) if talked else before
+        work = tuple(self._counting.work[worked:]) if self._counting is not None else ()
+        self._judge(before, after, work)
 
-    def _judge(self) -> None:
-        for budget in self.budgets:
-            if budget.quantity not in self.measurements:
-                self.measurements[budget.quantity] = self._measure(budget.quantity)
-        self._measure_unasked()
+    def _counters(self, asked: set[From]) -> Counters | None:
+        """The DUT's counters; None where it has none, or where nobody asked and it does not answer."""
+        if self._counting is None or not self._counting.in_step:
+            return None
+        try:
+            return self._counting.counters()
+        except HilError:
+            if From.COUNTERS in asked:
+                raise
+            return None
+
+    def _done(self) -> tuple[int, int]:
+        """How much work the DUT was given so far, and how many lines were said on its console."""
+        if self._counting is None:
+            return 0, 0
+        return len(self._counting.work), len(self._counting.console.lines)
+
+    def _judge(self, before: Counters | None, after: Counters | None, work: tuple[Work, ...]) -> None:
+        missing = self._measure(before, after, work)
         self.verdicts = tuple(
             judge(
                 self.measurements[budget.quantity],
@@ -120,6 +147,7 @@ class TestRun:
                 floor=floor_of(self.run.selftest, budget.quantity, self.measurements),
             )
             for budget in self.budgets
+            if budget.quantity in self.measurements
         )
         outcome = combine(self.verdicts)
         reasons = "\n".join(v.reason for v in self.verdicts if v.kind is not VerdictKind.WITHIN)
@@ -127,39 +155,40 @@ class TestRun:
             raise BudgetExceededError(reasons)
         if outcome is Outcome.BLOCKED:
             raise InconclusiveError(reasons)
+        if missing is not None:
+            raise missing
 
-    def _measure(self, quantity: str) -> Measurement:
-        if not needs_recording(quantity):
-            return self._memory()
-        if not self.recordings:
-            raise InputError(
-                f"a {QUANTITIES[quantity].marker} on a test that asks for `power` but records nothing",
-                fix="put the measured part into `with power.capture():`, or drop the fixture",
-            )
-        # A replay hands out one and the same record each time: it counts once.
-        records = {id(recording.capture): recording for recording in self.recordings}
-        return pool([recording.measurement(quantity) for recording in records.values()])
-
-    def _measure_unasked(self) -> None:
-        """Everything else that the same captures can tell, for the record; never a reason to stop."""
-        for quantity in QUANTITIES:
-            if quantity in self.measurements or not needs_recording(quantity) or not self.recordings:
+    def _measure(
+        self, before: Counters | None, after: Counters | None, work: tuple[Work, ...]
+    ) -> CapabilityMissing | None:
+        """Measure what budgets ask for, then what comes free; returns why a budget can't be judged here."""
+        if self.bench is None:
+            return None
+        evidence = Evidence(self.bench, tuple(self.recordings), before, after, work, self.measurements)
+        missing = None
+        for budget in self.budgets:
+            if budget.quantity in self.measurements:
                 continue
             try:
-                self.measurements[quantity] = self._measure(quantity)
-            except HilError:
+                self.measurements[budget.quantity] = SOURCES[budget.quantity].measure(evidence)
+            except CapabilityMissing as error:
+                missing = missing or error
+        for quantity, source in SOURCES.items():
+            captured = source.made_from is From.CAPTURE
+            if quantity in self.measurements or not source.is_free or source.lacks(self.run.board):
                 continue
+            # A capture is worked out for its own sake only where a budget says under which load it was made.
+            if captured and not (self.budgets and self.recordings):
+                continue
+            try:
+                self.measurements[quantity] = source.measure(evidence)
+            except HilError:
+                continue  # nobody asked
+        return missing
 
-    def _memory(self) -> Measurement:
-        assert self.bench is not None
-        probe, dut = self.bench.flashable()
-        assert dut.image is not None
-        return memory(
-            dut.image.static_ram_bytes,
-            dut.stack_high_water(),
-            simulated=probe.simulated,
-            instrument=f"{dut.image.path.name} and the painted stack, by {probe.description}",
-        )
+    def add(self, measurement: Measurement) -> None:
+        """Take over a measurement that a fixture made in this test; budgets judge it."""
+        self.measurements[measurement.quantity] = measurement
 
     def observe(self, name: str, values: Sequence[float], *, unit: str, instrument_error: float) -> None:
         """Add a measurement of the user's own to the record."""
@@ -203,4 +232,5 @@ class TestRun:
             verdicts=self.verdicts,
             firmware=self._firmware,
             console=() if self.outcome is Outcome.PASSED else self.console_tail(),
+            confusion=self.confusion,
         )

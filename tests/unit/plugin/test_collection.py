@@ -315,8 +315,8 @@ def test_dry_run_says_what_it_would_do_and_touches_nothing(
             "*probe     jlink:1",
             "*test      *::test_it*",
             "*flash   *lan.elf * bytes, sha256 *",
-            "*judge   power mean <= 1.2 mW (marker)",
             "*judge   latency p95 <= 12 ms (board nrf52840)",
+            "*judge   power mean <= 1.2 mW (marker)",
             "*flash   refused: *nosuch*",
             "*nothing was touched*",
         ]

@@ -116,7 +116,7 @@ def test_a_number_that_the_bench_can_not_have_skips_and_is_never_in_the_record(
     assert "lacks power.waveform" in result.stdout.str()
     (path,) = pytester.path.glob(".hil/runs/*/record.json")
     measured = [set(test["measurements"]) for test in json.loads(path.read_text())["tests"]]
-    assert measured == [{"latency", "power"}, set()]
+    assert measured == [{"latency", "power", "battery", "flash"}, set()]
 
 
 @pytest.mark.parametrize(

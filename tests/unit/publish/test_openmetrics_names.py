@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from publish_samples import BLOCKED, FAILED, INCONCLUSIVE, LATENCY, OWN, POWER, RECORD
 
+from pytest_lan_hil.measure.quantities import from_values
 from pytest_lan_hil.model.measurement import Budget, Outcome
 from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish.openmetrics import BUCKETS, metric_names, registry, render, render_openmetrics
 
-BASE_UNITS = {"seconds", "joules", "watts", "bytes", "ratio", "amperes", "volts", "celsius"}
+BASE_UNITS = {"seconds", "joules", "watts", "bytes", "ratio", "amperes", "volts", "celsius", "hertz"}
 WITH_LATENCY = dataclasses.replace(RECORD, measurements={"latency": LATENCY, "power": POWER})
 
 
@@ -154,11 +156,48 @@ def test_text_format_has_no_time_stamps_because_the_pushgateway_refuses_them() -
     ]
 
 
+def test_shares_are_ratios_and_other_units_are_scaled_to_their_base() -> None:
+    made = {
+        "accuracy": from_values("accuracy", [100.0] * 19 + [0.0]),
+        "battery": from_values("battery", [2.0, 2.0]),
+        "throughput": from_values("throughput", [400.0]),
+        "temperature": from_values("temperature", [-10.0]),
+    }
+    record = dataclasses.replace(RECORD, simulated=True, measurements=made)
+    assert value("lan_model_accuracy_ratio", record, statistic="share") == pytest.approx(0.95)
+    assert value("lan_battery_life_seconds", record, statistic="mean") == 7200
+    assert value("lan_inference_throughput_hertz", record, statistic="min") == 400
+    assert value("lan_temperature_celsius", record, statistic="max") == -10
+
+
+def test_of_several_floors_the_highest_is_the_tightest() -> None:
+    floors = tuple(
+        dataclasses.replace(FAILED.verdicts[0], budget=Budget("accuracy", limit, "share", "marker"))
+        for limit in (90.0, 95.0, 93.5)
+    )
+    record = dataclasses.replace(RECORD, tests=(dataclasses.replace(FAILED, verdicts=floors),))
+    assert value("lan_budget_model_accuracy_ratio", record, statistic="share") == pytest.approx(0.95)
+
+
+def everything() -> RunRecord:
+    """A run that measured and judged every quantity of the table."""
+    values = {"share": [100.0, 0.0]}
+    made = {
+        name: from_values(name, values.get(row.statistic, [1.0, 2.0])) for name, row in QUANTITIES.items()
+    }
+    verdicts = tuple(
+        dataclasses.replace(FAILED.verdicts[0], budget=Budget(name, 3.0, row.statistic, "marker"))
+        for name, row in QUANTITIES.items()
+    )
+    test = dataclasses.replace(FAILED, measurements=made, verdicts=verdicts)
+    return dataclasses.replace(RECORD, tests=(test,), measurements=made)
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool: apt install prometheus")
 def test_promtool_finds_nothing_to_say_about_the_names() -> None:
     done = subprocess.run(
         ["promtool", "check", "metrics"],
-        input=render(WITH_LATENCY),
+        input=render(everything()),
         text=True,
         capture_output=True,
         timeout=60,

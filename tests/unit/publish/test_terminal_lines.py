@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 from publish_samples import BLOCKED, FAILED, INCONCLUSIVE, LATENCY, OVER, PASSED, POWER, RECORD, WITHIN
 
-from pytest_lan_hil.model.measurement import Outcome, VerdictKind
-from pytest_lan_hil.model.record import ConsoleLine
+from pytest_lan_hil.measure.quantities import from_values
+from pytest_lan_hil.model.measurement import Budget, Outcome, Verdict, VerdictKind
+from pytest_lan_hil.model.record import ConsoleLine, TestRecord
 from pytest_lan_hil.publish.rows import run_rows
 from pytest_lan_hil.publish.terminal import console_lines, failure_section, for_encoding, summary_lines
 
@@ -33,6 +34,32 @@ def test_row_of_a_budget_shows_the_worst_verdict_of_its_tests() -> None:
 def test_a_blocked_tests_measurement_is_no_row_unless_it_was_judged() -> None:
     test = dataclasses.replace(BLOCKED, measurements={"latency": LATENCY})
     assert run_rows(dataclasses.replace(RECORD, tests=(test,))) == []
+
+
+def test_what_was_not_judged_is_shown_once_where_it_was_worst() -> None:
+    def tested(name: str, degrees: float, seconds: float) -> TestRecord:
+        warm, up = from_values("temperature", [degrees]), from_values("uptime", [seconds])
+        return TestRecord(name, Outcome.PASSED, measurements={"temperature": warm, "uptime": up})
+
+    tests = (tested("a", 30, 9), tested("b", 40, 8), tested("c", 35, 7))
+    rows = run_rows(dataclasses.replace(RECORD, tests=tests))
+    assert [(row.quantity, row.test) for row in rows] == [("temperature of the chip", "b"), ("uptime", "c")]
+
+
+def test_a_share_shows_both_ends_of_its_interval_and_a_floor_its_sign() -> None:
+    right = from_values("accuracy", [100.0] * 60)
+    budget = Budget("accuracy", 93.5, "share", "marker")
+    verdict = Verdict(VerdictKind.WITHIN, budget, "%", right.estimate, 60, "")
+    test = TestRecord("a", Outcome.PASSED, measurements={"accuracy": right}, verdicts=(verdict,))
+    (row,) = run_rows(dataclasses.replace(RECORD, tests=(test,)))
+    assert (row.measured, row.budget) == ("100.0 % (94.0 to 100.0)", "≥ 93.5 %")
+
+
+def test_a_plain_number_is_shown_without_a_unit() -> None:
+    drift = from_values("drift_score", [0.0512], instrument_error=0.02)
+    test = TestRecord("a", Outcome.PASSED, measurements={"drift_score": drift})
+    (row,) = run_rows(dataclasses.replace(RECORD, tests=(test,)))
+    assert (row.measured, row.interval) == ("0.051 ± 0.020", "0.031 to 0.071")
 
 
 def test_failure_section_names_figure_budget_n_reason_and_firmware() -> None:

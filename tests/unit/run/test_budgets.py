@@ -20,6 +20,11 @@ def test_percentile_chooses_the_statistic() -> None:
     )
 
 
+def test_a_share_may_be_limited_to_nothing_and_is_named_in_percent() -> None:
+    request = parse_budget("dropped_frames_budget", (), {"percent": 0})
+    assert request == BudgetRequest("dropped_frames", 0.0, "max")
+
+
 def test_no_limit_means_the_boards_target() -> None:
     budget = parse_budget("power_budget", (), {}).for_board("nrf52840", {"power": 0.9})
     assert (budget.limit, budget.source) == (0.9, "board nrf52840")
@@ -47,6 +52,8 @@ def test_explicit_limit_wins_over_the_target() -> None:
         ("power_budget", (1,), {"mw": 2}, "more than one limit"),
         ("power_budget", (), {"mW": 2}, "unknown argument 'mW'"),
         ("power_budget", (1,), {"percentile": 95}, "unknown argument 'percentile'"),
+        ("accuracy_budget", (101,), {}, "101 is not a number from 0 to 100"),
+        ("accuracy_budget", (1,), {"percentile": 95}, "unknown argument 'percentile'"),
         ("latency_budget", (1,), {"percentile": 100}, "percentile 100"),
         ("latency_budget", (1,), {"percentile": "p95"}, "percentile 'p95'"),
     ],
@@ -69,4 +76,8 @@ def test_any_argument_is_either_a_usable_limit_or_refused(name: str, limit: obje
         request = parse_budget(name, (limit,), {})
     except InputError:
         return
-    assert request.limit is None or 0 < request.limit < float("inf")
+    if request.limit is not None:
+        row = BUDGET_MARKERS[name]
+        assert 0 <= request.limit < float("inf")
+        assert request.limit > 0 or row.unit == "%"
+        assert request.limit <= 100 or row.unit != "%"

@@ -132,17 +132,42 @@ def _shipped() -> tuple[Bench, Board]:
 
 def test_bench_for_many_boards_asks_for_one_and_is_not_missing() -> None:
     bench, board = _shipped()
-    diagnosis = diagnose(Attached((VIRTUAL,)), bench, None)
+    diagnosis = diagnose(Attached((VIRTUAL,)), [bench], None)
     assert diagnosis.ok
     assert "lan-hil doctor --bench virtual --board NAME" in _only(list(diagnosis.findings)).fix
-    whole = diagnose(Attached((VIRTUAL,)), bench, board)
+    whole = diagnose(Attached((VIRTUAL,)), [bench], board)
     assert whole.ok
     assert {finding.subject for finding in whole.findings} >= {"probe", "console", "analyzer", "target"}
 
 
+def test_of_several_benches_each_finding_says_which_it_is_about() -> None:
+    bench, _ = _shipped()
+    desk = Bench(name="desk", probe="jlink:1")
+    subjects = [finding.subject for finding in diagnose(Attached((VIRTUAL,)), [bench, desk], None).findings]
+    assert subjects == ["virtual bench", "desk probe"]
+
+
+def test_a_board_that_is_a_program_needs_no_chip_but_its_build_command(tmp_path: Path) -> None:
+    def findings(build: str) -> dict[str, Level]:
+        path = tmp_path / "mine.toml"
+        path.write_text(f'target = "native"\nbuild = ["{build}"]\n[images]\nlan = "nosuch"\n')
+        return {finding.subject: finding.level for finding in examine_board(read_board(path))}
+
+    assert findings("make") == {"build": Level.OK, "target": Level.OK, "image lan": Level.NOTE}
+    assert findings("no-such-make")["build"] is Level.MISSING
+
+
+def test_a_console_that_is_a_program_is_looked_for(tmp_path: Path) -> None:
+    def level(console: str) -> Level:
+        return _only(list(examine_wiring(Attached(), Wiring(None, console, None, {})))).level
+
+    assert level("exec:{image} --markers /x") is Level.OK
+    assert level("exec:no-such-program") is Level.MISSING
+
+
 def test_no_bench_is_a_note_and_a_wrong_pair_an_error(tmp_path: Path) -> None:
-    assert diagnose(Attached(), None, None).ok
+    assert diagnose(Attached(), [], None).ok
     path = tmp_path / "desk.toml"
     path.write_text('boards = ["other"]\nprobe = "jlink:1"\n')
     with pytest.raises(ConfigError, match="does not serve board nrf52840"):
-        diagnose(Attached(), read_bench(path), _shipped()[1])
+        diagnose(Attached(), [read_bench(path)], _shipped()[1])

@@ -21,7 +21,7 @@ def _options(tmp_path: Path, *, pushgateway: str | None = URL) -> RunOptions:
     return RunOptions(
         rootdir=tmp_path,
         boards=("nrf52840",),
-        bench="virtual",
+        benches=("virtual",),
         output=tmp_path / "out put",
         pushgateway=pushgateway,
     )

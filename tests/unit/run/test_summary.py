@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_lan_hil.model.measurement import Outcome
+from pytest_lan_hil.measure.battery import battery_life
+from pytest_lan_hil.measure.quantities import from_values
+from pytest_lan_hil.model.measurement import Budget, Outcome, Verdict, VerdictKind
 from pytest_lan_hil.model.record import TestRecord
-from pytest_lan_hil.run.summary import run_outcome
+from pytest_lan_hil.run.summary import pooled, run_outcome
 
 
 def _tests(*outcomes: Outcome) -> list[TestRecord]:
@@ -29,3 +31,13 @@ def test_worst_outcome_wins(outcomes: list[Outcome], expected: Outcome) -> None:
 
 def test_interrupted_session_is_interrupted_whatever_passed() -> None:
     assert run_outcome(_tests(Outcome.PASSED), interrupted=True) is Outcome.INTERRUPTED
+
+
+def test_battery_lives_are_joined_to_the_shortest() -> None:
+    lives = [battery_life(from_values("power", [load, load]), 2.55) for load in (0.5, 0.8, 0.6)]
+    verdict = Verdict(VerdictKind.WITHIN, Budget("battery", 1.0, "mean", "marker"), "h", None, 2, "")
+    tests = [
+        TestRecord(str(k), Outcome.PASSED, measurements={"battery": life}, verdicts=(verdict,))
+        for k, life in enumerate(lives)
+    ]
+    assert pooled(tests) == {"battery": lives[1]}

@@ -1,0 +1,1 @@
+"""How often the DUT names labelled recordings rightly: dataset, evaluation, its journal and its report."""
