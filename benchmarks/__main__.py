@@ -10,7 +10,17 @@ import sys
 
 from benchmarks.table import lines
 
-NAMES = ("overhead", "virtual_speed", "flash", "capture", "analysis", "coverage", "stream")
+NAMES = (
+    "overhead",
+    "virtual_speed",
+    "flash",
+    "capture",
+    "analysis",
+    "coverage",
+    "stream",
+    "kernels",
+    "metrics",
+)
 
 
 def main(names: list[str]) -> int:
