@@ -2,6 +2,7 @@
 #include "buffer.h"
 
 #include "config.h"
+#include "hear.h"
 #include "out.h"
 
 static union {
@@ -22,6 +23,11 @@ lan_buffer_state lan_buffer_audio(const int16_t **samples, uint32_t *count) {
     *samples = s_data.samples;
     *count = s_size / 2u;
     return LAN_BUFFER_READY;
+}
+
+int16_t *lan_buffer_take(void) {
+    s_size = s_loaded = 0u;
+    return s_data.samples;
 }
 
 uint32_t lan_buffer_loaded(void) { return s_loaded; }
@@ -46,6 +52,7 @@ static void load(const lan_args *args) {
         out_line("]");
         return;
     }
+    lan_hear_forget();
     s_size = size;
     s_loaded = 0;
     out("m-[Expecting ");
@@ -81,19 +88,6 @@ static void print(const lan_args *args) {
     }
 }
 
-static int nibble(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    if (c >= 'A' && c <= 'F') {
-        return c - 'A' + 10;
-    }
-    return -1;
-}
-
 static void digits(const char *hex) {
     uint32_t length = 0;
     while (hex[length] != '\0') {
@@ -108,7 +102,7 @@ static void digits(const char *hex) {
         return;
     }
     for (uint32_t i = 0; i < length; i += 2u) {
-        const int high = nibble(hex[i]), low = nibble(hex[i + 1u]);
+        const int high = lan_hex_digit(hex[i]), low = lan_hex_digit(hex[i + 1u]);
         if (high < 0 || low < 0) {
             out("e-[Invalid hex digit '");
             out_bytes(hex + i, 2u);

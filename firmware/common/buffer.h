@@ -11,6 +11,8 @@ void lan_buffer(const lan_args *args);
 /* What the buffer holds. When READY, *samples and *count are its int16 content (a single last byte is dropped);
  * otherwise they are NULL and 0. */
 lan_buffer_state lan_buffer_audio(const int16_t **samples, uint32_t *count);
+/* Its LAN_DB_BYTES bytes for another use; to `db`, it is empty from now on. */
+int16_t *lan_buffer_take(void);
 uint32_t lan_buffer_loaded(void);   /* bytes so far */
 uint32_t lan_buffer_expected(void); /* bytes announced by `db load` */
 

@@ -14,9 +14,18 @@
 #define LAN_HOP (LAN_HOP_MS * LAN_SAMPLES_PER_MS)
 
 #define LAN_MELS 24u
+#define LAN_INPUTS 48u /* of the network: LAN_MELS of the frame, LAN_MELS of the window half a frame earlier */
 #define LAN_BACKBONE 64u
 #define LAN_HIDDEN 32u
 #define LAN_CLASSES 12u /* ten digits, silence, unknown */
+
+/* The energy gate, gate.c: energies are mean squares of the difference between samples, in counts^2. */
+#define LAN_GATE_FLOOR 16u /* the noise floor starts here and never falls below */
+#define LAN_GATE_RATIO 6u /* a frame this many times above the floor is loud */
+#define LAN_GATE_HANG 3u /* frames that still run after a loud one */
+/* Words and the answer, pipeline.c. */
+#define LAN_PAUSE_MS 320u /* a longer gap between frames that ran ends the word */
+#define LAN_WORD_FRAMES 6u /* a later word replaces the answer when so many frames of it have run */
 
 /* Bytes that `db load` may fill: 16 frames of int16 PCM, 0.512 s. */
 #define LAN_DB_BYTES 8192u
@@ -27,5 +36,6 @@
 #define LAN_COUNT_MAX 2147483647u /* what the reference's atoi() can read */
 
 _Static_assert(LAN_HOP == LAN_FRAME, "source.c hands out frames that do not overlap");
+_Static_assert(LAN_INPUTS == 2u * LAN_MELS, "two windows");
 
 #endif

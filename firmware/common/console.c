@@ -3,7 +3,9 @@
 #include "console.h"
 
 #include "buffer.h"
+#include "liquid_audio_metrics.h"
 #include "lnn.h"
+#include "metrics_glue.h"
 #include "model.h"
 #include "out.h"
 #include "port.h"
@@ -41,6 +43,19 @@ int lan_parse_u32(const char *text, uint32_t low, uint32_t high, uint32_t *value
     }
     *value = v;
     return 1;
+}
+
+int lan_hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return -1;
 }
 
 void lan_error(const char *message) {
@@ -98,8 +113,11 @@ static void help(const lan_args *args) {
     out_line("infer N [W=10]: Execute N inferences after W warmup loops");
     out_line("results      : Return the result fp32 vector");
     out_line("lnn SUBCMD   : This firmware's own commands");
-    out_line("  id | status | stack | logits");
+    out_line("  id | status | stack | logits | labels | metrics");
     out_line("  listen MS  : Listen for MS milliseconds with the console off");
+    out_line("  hear start : Forget all that was heard");
+    out_line("  hear N CRC : Take N bytes of audio, sent raw when ready");
+    out_line("  hear end   : Print the word that was heard");
     out_line("  pace [MS]  : Time between inference starts, 0 = back to back");
     out_line("  fault [hard|stack] : Print the last fault, or provoke one");
 }
@@ -186,11 +204,15 @@ void lan_console_byte(char c) {
     s_line[s_length++] = (c < ' ' || c > '~') ? '?' : c;
 }
 
-void lan_console_lost(void) { s_line_state = LINE_LOST; }
+void lan_console_lost(void) {
+    s_line_state = LINE_LOST;
+    lnn_record_error(1u);
+}
 
 void lan_console_start(void) {
     s_length = 0;
     s_line_state = LINE_GOOD;
+    lan_metrics_start();
     out_line("m-timestamp-mode-performance");
     lan_print_timestamp();
     out_line("m-init-done");

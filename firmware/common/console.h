@@ -18,6 +18,7 @@ typedef struct {
 
 /* Decimal number in [low, high] without sign or trailing characters; 0 = not one. */
 int lan_parse_u32(const char *text, uint32_t low, uint32_t high, uint32_t *value);
+int lan_hex_digit(char c); /* its value, or -1 */
 int lan_same(const char *a, const char *b);
 void lan_error(const char *message);
 void lan_error_number(const char *what, uint32_t low, uint32_t high);

@@ -12,12 +12,12 @@
 static float s_work[LAN_FRAME];
 static float s_power[LAN_FRAME + 2u];
 
-void lan_features(const int16_t pcm[LAN_FRAME], float out[LAN_MELS]) {
+void lan_features(const int16_t *early, const int16_t *late, float out[LAN_MELS]) {
     for (uint32_t i = 0; i < LAN_FRAME / 2u; i++) {
         /* the periodic Hann window is symmetric about n = LAN_FRAME/2: half a table serves both sides */
         const float w = lan_window[i];
-        s_work[i] = (float)pcm[i] * w;
-        s_work[LAN_FRAME / 2u + i] = (float)pcm[LAN_FRAME / 2u + i] * lan_window[LAN_FRAME / 2u - i];
+        s_work[i] = (float)early[i] * w;
+        s_work[LAN_FRAME / 2u + i] = (float)late[i] * lan_window[LAN_FRAME / 2u - i];
     }
     lan_power_spectrum(s_work, s_power);
     const float *weight = lan_mel_weight;

@@ -1,8 +1,11 @@
-/* This firmware's own commands: identity, listening, pace, stack, status, deliberate faults. */
+/* This firmware's own commands: identity, listening, pace, stack, status, metrics, deliberate faults. */
 #include "lnn.h"
 
 #include "build_id.h"
 #include "config.h"
+#include "hear.h"
+#include "metrics_console.h"
+#include "model.h"
 #include "out.h"
 #include "pipeline.h"
 #include "port.h"
@@ -58,13 +61,22 @@ static void stack(const lan_args *args) {
     out_line("]");
 }
 
+static uint32_t milliseconds(uint64_t ticks) { return (uint32_t)(ticks * 1000u / LAN_TICK_HZ); }
+
 static void status(const lan_args *args) {
     (void)args;
     const lan_counts counts = lan_get_counts();
     field("m-lnn-status-[frames=", counts.frames);
     field(",inferences=", counts.inferences);
     field(",overruns=", counts.overruns);
-    field(",uptime_ms=", (uint32_t)(port_now() * 1000u / LAN_TICK_HZ));
+    field(",uptime_ms=", milliseconds(port_now()));
+    field(",ran=", counts.ran);
+    field(",asleep_ms=", milliseconds(port_asleep()));
+    int32_t millidegrees;
+    if (port_temperature(&millidegrees)) {
+        field(millidegrees < 0 ? ",temperature_mc=-" : ",temperature_mc=",
+              millidegrees < 0 ? 0u - (uint32_t)millidegrees : (uint32_t)millidegrees);
+    }
     out_line("]");
 }
 
@@ -81,6 +93,21 @@ static void logits(const lan_args *args) {
         out(i + 1u < LAN_CLASSES ? "," : "]");
     }
     out_line("");
+}
+
+static void labels(const lan_args *args) {
+    (void)args;
+    out("m-lnn-labels-[");
+    for (uint32_t i = 0; i < LAN_CLASSES; i++) {
+        out(lan_labels[i]);
+        out(i + 1u < LAN_CLASSES ? "," : "]");
+    }
+    out_line("");
+}
+
+static void metrics(const lan_args *args) {
+    (void)args;
+    lan_metrics_print();
 }
 
 static void fault(const lan_args *args) {
@@ -108,8 +135,8 @@ static const struct {
     const char *word;
     void (*run)(const lan_args *args);
 } k_commands[] = {
-    {"id", id},         {"listen", listen}, {"pace", pace},   {"stack", stack},
-    {"status", status}, {"logits", logits}, {"fault", fault},
+    {"id", id},         {"listen", listen}, {"pace", pace},     {"stack", stack},     {"status", status},
+    {"logits", logits}, {"labels", labels}, {"hear", lan_hear}, {"metrics", metrics}, {"fault", fault},
 };
 
 void lan_lnn(const lan_args *args) {

@@ -2,6 +2,8 @@
  * plus port_config.h, which the port's folder supplies:
  *   LAN_TICK_HZ                       ticks per second of port_now(), at most 1 MHz
  *   LAN_PORT_NAME                     string printed by `name%`
+ *   LAN_CYCLE_HZ, lan_cycles()        static inline: a free-running 32-bit counter and its rate; it wraps, and counts at
+ *                                     least while the core is awake
  *   lan_marker_inference_high/_low()  static inline, one store each, no branch
  *   lan_marker_phase_high/_low()      likewise */
 #ifndef LAN_PORT_H
@@ -27,9 +29,19 @@ void port_wait_input(void);
 /* Send; returns when the last bit has left. `data` must be in RAM (DMA). */
 void port_write(const char *data, size_t length);
 
+/* Receive `length` raw bytes straight into `to` (in RAM), past the console's own buffer: armed at once, so that the host
+ * may be told to send; then wait, asleep, for the last of them, or until none came for `idle_ms`. Result: bytes received. */
+void port_read_start(uint8_t *to, size_t length);
+size_t port_read_finish(uint32_t idle_ms);
+
 /* Console off (receiver and transmitter), fast clock released / console on again. */
 void port_quiet_enter(void);
 void port_quiet_leave(void);
+
+/* Ticks of port_now() that the core has slept since start-up. */
+uint64_t port_asleep(void);
+/* The chip's own temperature in thousandths of a degree Celsius; 0 = it has no sensor, and *millidegrees is untouched. */
+int port_temperature(int32_t *millidegrees);
 
 /* Stack: bytes reserved, and bytes ever used (the high-water mark of the painted stack). */
 uint32_t port_stack_size(void);

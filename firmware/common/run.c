@@ -1,10 +1,13 @@
-/* The measured part. `phase` is high while nothing but audio, network and sleep happens; `inference` is high for one
- * frame's features and network. Audio time is counted in samples, so the network sees the true time between frames
- * whatever the pace, and results do not depend on the clock. */
+/* The measured part. `phase` is high while nothing but audio, gate, network and sleep happens; `inference` is high for
+ * one frame's features and network, and stays low when the gate keeps the network asleep. Audio time is counted in
+ * samples, so the network sees the true time between frames whatever the pace, and results do not depend on the clock. */
 #include "run.h"
 
 #include "buffer.h"
 #include "config.h"
+#include "hear.h"
+#include "liquid_audio_metrics.h"
+#include "metrics_glue.h"
 #include "out.h"
 #include "pipeline.h"
 #include "port.h"
@@ -37,22 +40,45 @@ static void schedule_next(schedule *s) {
     }
 }
 
-static void one_frame_marked(float elapsed_s) {
+static void infer_marked(const int16_t pcm[LAN_FRAME]) {
+    const uint32_t from = lan_cycles();
     lan_marker_inference_high();
-    lan_pipeline_frame(s_pcm, elapsed_s);
+    lan_pipeline_infer(pcm);
     lan_marker_inference_low();
-    s_counts.frames++;
+    const uint32_t cycles = lan_cycles() - from;
     s_counts.inferences++;
+    s_counts.ran++;
+    lan_metrics_frame(cycles, 1);
+}
+
+int lan_run_frame(const int16_t pcm[LAN_FRAME], float elapsed_s) {
+    s_counts.frames++;
+    if (!lan_pipeline_take(pcm, elapsed_s)) {
+        lan_metrics_frame(0u, 0);
+        return 0;
+    }
+    infer_marked(pcm);
+    return 1;
+}
+
+/* As `infer` wants it: the gate is asked, which takes its time, and not obeyed. */
+static int run_any_frame(const int16_t pcm[LAN_FRAME], float elapsed_s) {
+    s_counts.frames++;
+    (void)lan_pipeline_take(pcm, elapsed_s);
+    infer_marked(pcm);
+    return 1;
 }
 
 /* Frames at `pace_ms` (0: back to back, one hop of audio each) until `count` are done or `until_ms` have passed since
- * the start, whichever comes first. Returns when the last period is over. Result: frames done. */
-static uint32_t run_frames(uint32_t count, uint32_t pace_ms, uint32_t until_ms) {
+ * the start, whichever comes first; *index: the first sample of audio, then the one behind the last. Returns when the last
+ * period is over. Result: frames done. */
+static uint32_t run_frames(int (*run)(const int16_t pcm[LAN_FRAME], float elapsed_s), uint32_t *index, uint32_t count,
+                           uint32_t pace_ms, uint32_t until_ms) {
     const int16_t *loaded;
     uint32_t loaded_count;
     (void)lan_buffer_audio(&loaded, &loaded_count);
     const uint32_t step = (pace_ms == 0u ? LAN_HOP_MS : pace_ms) * LAN_SAMPLES_PER_MS;
-    uint32_t done = 0, index = 0, elapsed = step;
+    uint32_t done = 0, elapsed = step;
 
     lan_pipeline_reset();
     lan_marker_phase_high();
@@ -61,19 +87,20 @@ static uint32_t run_frames(uint32_t count, uint32_t pace_ms, uint32_t until_ms) 
                                                   : next.due + (uint64_t)(until_ms / 1000u) * LAN_TICK_HZ +
                                                         until_ms % 1000u * LAN_TICK_HZ / 1000u;
     while (done < count && next.due < until) {
-        lan_source_frame(loaded, loaded_count, index, s_pcm);
-        one_frame_marked((float)elapsed * (1.0f / (float)LAN_SAMPLE_RATE));
+        lan_source_frame(loaded, loaded_count, *index, s_pcm);
+        (void)run(s_pcm, (float)elapsed * (1.0f / (float)LAN_SAMPLE_RATE));
         done++;
         elapsed = step;
-        index += step;
+        *index += step;
         schedule_next(&next);
         if (pace_ms == 0u) {
             continue;
         }
         while (port_now() > next.due) { /* too slow: these starts are lost, and so is their audio */
             s_counts.overruns++;
+            lnn_record_dropped(1u);
             elapsed += step;
-            index += step;
+            *index += step;
             schedule_next(&next);
         }
         port_sleep_until(next.due < until ? next.due : until);
@@ -126,14 +153,17 @@ void lan_infer(const lan_args *args) {
         return;
     }
 
+    lan_hear_forget();
     out("m-warmup-start-");
     out_u32(warmups);
     out_line("");
     lan_pipeline_reset();
     for (uint32_t k = 0; k < warmups; k++) {
         lan_source_frame(loaded, loaded_count, k * LAN_HOP, s_pcm);
-        lan_pipeline_frame(s_pcm, (float)LAN_HOP / (float)LAN_SAMPLE_RATE);
+        (void)lan_pipeline_take(s_pcm, (float)LAN_HOP / (float)LAN_SAMPLE_RATE);
+        lan_pipeline_infer(s_pcm);
         s_counts.frames++;
+        s_counts.ran++;
     }
     out_line("m-warmup-done");
     out("m-infer-start-");
@@ -142,7 +172,8 @@ void lan_infer(const lan_args *args) {
     lan_print_timestamp();
 
     port_quiet_enter();
-    (void)run_frames(count, s_pace_ms, FOREVER_MS);
+    uint32_t index = 0;
+    (void)run_frames(run_any_frame, &index, count, s_pace_ms, FOREVER_MS);
     port_quiet_leave();
 
     lan_print_timestamp();
@@ -150,17 +181,23 @@ void lan_infer(const lan_args *args) {
     lan_print_results();
 }
 
+/* The built-in signal goes on where the last call left it, so that listening in pieces hears all of it; what was loaded
+ * starts anew. */
 void lan_listen(uint32_t duration_ms) {
+    static uint32_t s_heard_to;
     const int16_t *loaded;
     uint32_t loaded_count;
 
     if (refuse_partial(&loaded, &loaded_count)) {
         return;
     }
+    lan_hear_forget();
     out_line("m-lnn-listen-start");
+    uint32_t index = loaded_count == 0u ? s_heard_to : 0u;
     port_quiet_enter();
-    const uint32_t frames = run_frames(UINT32_MAX, LAN_HOP_MS, duration_ms);
+    const uint32_t frames = run_frames(lan_run_frame, &index, UINT32_MAX, LAN_HOP_MS, duration_ms);
     port_quiet_leave();
+    s_heard_to = loaded_count == 0u ? index : s_heard_to;
     out("m-lnn-listen-done-[frames=");
     out_u32(frames);
     out_line("]");

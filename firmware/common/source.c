@@ -1,7 +1,7 @@
 /* Built-in audio by integer arithmetic, the same on every chip and host. */
 #include "source.h"
 
-#define SEGMENT_BITS 13u
+#define SEGMENT_BITS 11u
 #define SEGMENTS 6u
 
 /* A hash of the index: white, seekable noise. (Mixing by xor-shift and odd multipliers; any good mixer does.) */
@@ -28,8 +28,8 @@ int16_t lan_synthetic_sample(uint32_t index) {
     const uint32_t n = index & ((1u << SEGMENT_BITS) - 1u);
     const int32_t background = noise(index) >> 13; /* +-4 counts: a quiet room's microphone */
     /* phase after n samples of a linear chirp from f0 by df per sample: f0 n + df n (n - 1) / 2, modulo one turn.
-     * 200 Hz is 200/8000 of 2^32 per sample = 0x06666666; 3,000 Hz more over 8192 samples is df = 3 * 2^16 */
-    const uint32_t sweep = (n * (n - 1u) / 2u) * 196608u;
+     * 200 Hz is 200/8000 of 2^32 per sample = 0x06666666; 3,000 Hz more over 2048 samples is df = 12 * 2^16 */
+    const uint32_t sweep = (n * (n - 1u) / 2u) * 786432u;
     switch (segment) {
     case 1u:
         return (int16_t)(noise(index) >> 3);

@@ -7,7 +7,8 @@
 #include "config.h"
 
 /* One sample of the built-in signal; a pure function of its index, so that any frame can be skipped.
- * Segments of 8192 samples (1.024 s): background, noise, rising chirp, background, falling chirp, bursts. */
+ * Segments of 2048 samples (256 ms): background, noise, rising chirp, background, falling chirp, bursts; so a record of a
+ * few seconds holds whole turns of them, and its mean power says what that of a long one says. */
 int16_t lan_synthetic_sample(uint32_t index);
 
 /* The frame that starts at sample `index`: from `loaded` (count samples, repeated for ever, frames aligned to

@@ -1,5 +1,5 @@
 /* System Control Space, MPU and FPU registers of the Cortex-M4F. Names and offsets: ARMv7-M Architecture Reference
- * Manual (DDI 0403E) B3.2, B3.4, B3.5. */
+ * Manual (DDI 0403E) B3.2, B3.4, B3.5, C1.6.5 (DEMCR), C1.8 (DWT). */
 #ifndef LAN_SCS_H
 #define LAN_SCS_H
 
@@ -17,7 +17,11 @@
 #define SCS_MMFAR LAN_REG(0xE000ED34u)
 #define SCS_BFAR LAN_REG(0xE000ED38u)
 #define SCS_CPACR LAN_REG(0xE000ED88u)
+#define SCS_DEMCR LAN_REG(0xE000EDFCu)
 #define SCS_FPCCR LAN_REG(0xE000EF34u)
+
+#define DWT_CTRL LAN_REG(0xE0001000u)
+#define DWT_CYCCNT LAN_REG(0xE0001004u)
 
 #define MPU_CTRL LAN_REG(0xE000ED94u)
 #define MPU_RNR LAN_REG(0xE000ED98u)
@@ -33,6 +37,8 @@
 #define CFSR_MMARVALID (1u << 7)
 #define CFSR_STKERR (1u << 12)
 #define CFSR_BFARVALID (1u << 15)
+#define DEMCR_TRCENA (1u << 24)
+#define DWT_CYCCNTENA (1u << 0)
 #define FPCCR_ASPEN (1u << 31)
 #define FPCCR_LSPEN (1u << 30)
 

@@ -1,4 +1,4 @@
-/* From reset to main(): paint the stack, fill .data and .bss, switch on FPU and stack guard. The vector table's
+/* From reset to main(): paint the stack, fill .data and .bss, switch on FPU, cycle counter and stack guard. The vector table's
  * interrupt part belongs to the port. */
 #include "startup.h"
 
@@ -53,6 +53,8 @@ __attribute__((used)) _Noreturn void startup(void) {
     SCS_FPCCR |= FPCCR_ASPEN | FPCCR_LSPEN;
     __asm volatile("dsb\n isb" ::: "memory");
     guard_stack();
+    SCS_DEMCR |= DEMCR_TRCENA; /* the DWT is reached only with trace enabled */
+    DWT_CTRL |= DWT_CYCCNTENA;
     port_start();
     (void)main();
     for (;;) {

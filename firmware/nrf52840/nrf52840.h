@@ -13,13 +13,14 @@ void clock_stop_high(void);
 /* rtc.c */
 void rtc_start(void);
 void rtc_irq(void);
+void rtc_sleep(uint64_t tick); /* at most until `tick`; any interrupt ends it sooner */
 
 /* uart.c */
 void uart_start(void); /* pins, baud rate, transmitter and receiver on */
 void uart_stop(void);  /* waits until both have come to rest; peripheral off */
 void uart_irq(void);
 
-/* port.c: sleep with interrupts masked; returns with them still masked, an interrupt pending */
+/* port.c: sleep with interrupts masked, counted by port_asleep(); returns with them still masked, an interrupt pending */
 void sleep_masked(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* The registers that this port uses, named as in the nRF52840 Product Specification v1.7 (chapters POWER, CLOCK, GPIO,
- * NVMC, RTC, UARTE). Addresses are base + offset of those tables. */
+ * NVMC, RTC, TEMP, UARTE). Addresses are base + offset of those tables. */
 #ifndef LAN_REGISTERS_H
 #define LAN_REGISTERS_H
 
@@ -27,6 +27,7 @@
 #define UARTE0_TASKS_STOPRX LAN_REG(0x40002004u)
 #define UARTE0_TASKS_STARTTX LAN_REG(0x40002008u)
 #define UARTE0_TASKS_STOPTX LAN_REG(0x4000200Cu)
+#define UARTE0_EVENTS_RXDRDY LAN_REG(0x40002108u)
 #define UARTE0_EVENTS_ENDRX LAN_REG(0x40002110u)
 #define UARTE0_EVENTS_ENDTX LAN_REG(0x40002120u)
 #define UARTE0_EVENTS_ERROR LAN_REG(0x40002124u)
@@ -74,7 +75,14 @@
 #define RTC_INT_OVRFLW (1u << 1)
 #define RTC_INT_COMPARE0 (1u << 16)
 
+#define TEMP_TASKS_START LAN_REG(0x4000C000u)
+#define TEMP_TASKS_STOP LAN_REG(0x4000C004u)
+#define TEMP_EVENTS_DATARDY LAN_REG(0x4000C100u)
+#define TEMP_TEMP LAN_REG(0x4000C508u)
+
 #define NVMC_ICACHECNF LAN_REG(0x4001E540u)
+
+#define ANOMALY_246 LAN_REG(0x4007AC84u) /* no name in the Product Specification */
 
 #define P0_OUTSET LAN_REG(0x50000508u)
 #define P0_OUTCLR LAN_REG(0x5000050Cu)

@@ -45,27 +45,23 @@ uint64_t port_now(void) {
     return ((uint64_t)high << COUNTER_BITS) | (low & COUNTER_MASK);
 }
 
+void rtc_sleep(uint64_t tick) {
+    const uint32_t primask = irq_mask();
+    if (tick - port_now() < COUNTER_MASK / 2u) { /* further away the overflow interrupt wakes us first, to look again */
+        RTC1_EVENTS_COMPARE0 = 0u;
+        RTC1_CC0 = (uint32_t)tick & COUNTER_MASK;
+        RTC1_INTENSET = RTC_INT_COMPARE0;
+    }
+    /* Looked at again with CC set: an interrupt or a debugger may have come between, and a compare value that was
+     * missed would not be met before the counter has gone round (512 s). Within the margin: at most 61 us awake. */
+    if (port_now() + COMPARE_MARGIN <= tick) {
+        sleep_masked();
+    }
+    irq_restore(primask);
+}
+
 void port_sleep_until(uint64_t tick) {
-    for (;;) {
-        const uint64_t now = port_now();
-        if (now >= tick) {
-            break;
-        }
-        const uint64_t ahead = tick - now;
-        if (ahead <= COMPARE_MARGIN) {
-            continue; /* at most 61 us awake */
-        }
-        const uint32_t primask = irq_mask();
-        if (ahead < COUNTER_MASK / 2u) { /* further away the overflow interrupt wakes us first, to look again */
-            RTC1_EVENTS_COMPARE0 = 0u;
-            RTC1_CC0 = (uint32_t)tick & COUNTER_MASK;
-            RTC1_INTENSET = RTC_INT_COMPARE0;
-        }
-        /* Looked at again with CC set: an interrupt or a debugger may have come between, and a compare value that was
-         * missed would not be met before the counter has gone round (512 s). */
-        if (port_now() + COMPARE_MARGIN <= tick) {
-            sleep_masked();
-        }
-        irq_restore(primask);
+    while (port_now() < tick) {
+        rtc_sleep(tick);
     }
 }

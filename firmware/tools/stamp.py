@@ -17,12 +17,31 @@ import hashlib
 import struct
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 MAGIC = 0x31444942
 GIT_AT, GIT_SIZE = 8, 20
 IMAGE_AT, IMAGE_SIZE = 28, 32
 PT_LOAD = 1
 SKIPPED = {"__pycache__"}
+
+
+class Layout(NamedTuple):
+    """Where an ELF file keeps its program headers (System V ABI, "ELF Header" and "Program Header").
+
+    `header`: format and offset of e_phoff, e_phentsize, e_phnum. `segment`: format of one program header;
+    `fields`: which of its fields are p_type, p_offset, p_paddr, p_filesz.
+    """
+
+    header: tuple[tuple[str, int], ...]
+    segment: str
+    fields: tuple[int, int, int, int]
+
+
+LAYOUTS = {
+    b"\x7fELF\x01\x01": Layout((("<I", 28), ("<H", 42), ("<H", 44)), "<5I", (0, 1, 3, 4)),
+    b"\x7fELF\x02\x01": Layout((("<Q", 32), ("<H", 54), ("<H", 56)), "<2I4Q", (0, 2, 4, 5)),
+}
 
 
 def git_object(kind: str, body: bytes) -> bytes:
@@ -47,12 +66,14 @@ def git_tree(entries: list[Path]) -> bytes:
 
 def load_segments(elf: bytes) -> list[tuple[int, int, int]]:
     """(load address, file offset, size) of the loadable bytes, by address."""
-    if elf[:6] != b"\x7fELF\x01\x01":
-        raise SystemExit("stamp: not a 32-bit little-endian ELF file")
-    start, size, count = struct.unpack_from("<I", elf, 28)[0], *struct.unpack_from("<HH", elf, 42)
+    layout = LAYOUTS.get(elf[:6])
+    if layout is None:
+        raise SystemExit("stamp: not a little-endian ELF file")
+    start, size, count = (struct.unpack_from(form, elf, at)[0] for form, at in layout.header)
     found = []
     for i in range(count):
-        kind, offset, _, address, in_file = struct.unpack_from("<5I", elf, start + i * size)
+        fields = struct.unpack_from(layout.segment, elf, start + i * size)
+        kind, offset, address, in_file = (fields[index] for index in layout.fields)
         if kind == PT_LOAD and in_file:
             found.append((address, offset, in_file))
     return sorted(found)

@@ -144,7 +144,7 @@ def test_what_a_dead_gateway_missed_is_spooled_and_pushed_later(
     options = RunOptions(
         rootdir=tmp_path,
         boards=("nrf52840",),
-        bench="virtual",
+        benches=("virtual",),
         output=tmp_path / "out",
         pushgateway=gateway.url,
     )

@@ -1,4 +1,5 @@
-"""pyOCD's own command line, unpatched, on the virtual nRF52840."""
+"""pyOCD's own command line, unpatched, on the virtual boards: every command on the nRF52840, and on the
+STM32F412 those that meet what is its own (target, flash algorithm, reset, core)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,34 @@ from required import binary
 
 from pytest_lan_hil.dut.image import FirmwareImage, load_image
 
-ELF = Path(__file__).parents[2] / "firmware" / "prebuilt" / "nrf52840" / "lan.elf"
-PROBE = ("-u", "virtual:nrf52840", "-t", "nrf52840")
+PREBUILT = Path(__file__).parents[2] / "firmware" / "prebuilt"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A chip, and what pyOCD knows it by.
+
+    Attributes:
+        id_register, part: Where its part number stands, and how pyOCD shows it.
+    """
+
+    name: str
+    target: str
+    id_register: str
+    part: str
+
+    @property
+    def probe(self) -> tuple[str, ...]:
+        return ("-u", f"virtual:{self.name}", "-t", self.target)
+
+    @property
+    def elf(self) -> Path:
+        return PREBUILT / self.name / "lan.elf"
+
+
+NRF = Kind("nrf52840", "nrf52840", "10000100", "00052840")
+STM = Kind("stm32f412", "stm32f412xg", "e0042000", r"\w{5}441")  # DBGMCU_IDCODE: device 0x441 (RM0402)
+PROBE = NRF.probe
 HOLDER = """
 import sys
 from pytest_lan_hil.virtual.state import BoardState
@@ -33,9 +61,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "LAN_HIL_VIRTUAL_STATE": str(tmp_path / "state"), "PYOCD_COLOR": "never"}
 
 
+@pytest.fixture(params=[NRF, STM], ids=lambda kind: kind.name)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param
+
+
 @pytest.fixture
-def image() -> FirmwareImage:
-    return load_image(ELF)
+def image(kind: Kind) -> FirmwareImage:
+    return load_image(kind.elf)
 
 
 def pyocd(environment: dict[str, str], *arguments: str, exit_code: int = 0) -> str:
@@ -53,15 +86,15 @@ def pyocd(environment: dict[str, str], *arguments: str, exit_code: int = 0) -> s
     return done.stdout
 
 
-def flash_of(environment: dict[str, str], image: FirmwareImage, folder: Path) -> list[bytes]:
+def flash_of(environment: dict[str, str], kind: Kind, image: FirmwareImage, folder: Path) -> list[bytes]:
     """What a new process reads where the image belongs."""
-    found = []
-    for segment in image.segments:
-        file = folder / f"{segment.address:08x}.bin"
-        command = f"savemem 0x{segment.address:x} {len(segment.data)} {file}"
-        pyocd(environment, "cmd", *PROBE, "-c", command)
-        found.append(file.read_bytes())
-    return found
+    files = [folder / f"{segment.address:08x}.bin" for segment in image.segments]
+    commands = [
+        f"savemem 0x{segment.address:x} {len(segment.data)} {file}"
+        for segment, file in zip(image.segments, files, strict=True)
+    ]
+    pyocd(environment, "cmd", *kind.probe, *(part for command in commands for part in ("-c", command)))
+    return [file.read_bytes() for file in files]
 
 
 def test_list_shows_the_board_and_that_it_is_simulated(environment: dict[str, str]) -> None:
@@ -75,12 +108,12 @@ def test_an_absent_probe_is_not_listed(environment: dict[str, str]) -> None:
     assert "No available debug probes" in listed
 
 
-def test_read32_of_the_part_number(environment: dict[str, str]) -> None:
-    assert re.search(r"10000100:\s+00052840\b", pyocd(environment, "cmd", *PROBE, "-c", "read32 0x10000100"))
-
-
-def test_the_probe_knows_its_target(environment: dict[str, str]) -> None:
-    assert "00052840" in pyocd(environment, "cmd", "-u", "virtual:nrf52840", "-c", "read32 0x10000100")
+def test_the_probe_knows_its_target_and_reads_the_part_number(
+    environment: dict[str, str], kind: Kind
+) -> None:
+    unnamed = kind.probe[:2]
+    shown = pyocd(environment, "cmd", *unnamed, "-c", f"read32 0x{kind.id_register}")
+    assert re.search(rf"{kind.id_register}:\s+{kind.part}\b", shown)
 
 
 def test_a_further_board_has_a_flash_of_its_own(environment: dict[str, str]) -> None:
@@ -93,26 +126,29 @@ def test_a_further_board_has_a_flash_of_its_own(environment: dict[str, str]) -> 
 
 
 def test_load_stays_in_flash_and_mass_erase_takes_it_away(
-    environment: dict[str, str], image: FirmwareImage, tmp_path: Path
+    environment: dict[str, str], kind: Kind, image: FirmwareImage, tmp_path: Path
 ) -> None:
-    pyocd(environment, "load", *PROBE, str(ELF))
-    assert flash_of(environment, image, tmp_path) == [segment.data for segment in image.segments]
-    pyocd(environment, "erase", *PROBE, "--mass")
-    assert all(set(data) == {0xFF} for data in flash_of(environment, image, tmp_path))
-    erased = pyocd(environment, "cmd", *PROBE, "-c", "read32 0x0 16")
+    pyocd(environment, "load", *kind.probe, str(kind.elf))
+    assert flash_of(environment, kind, image, tmp_path) == [segment.data for segment in image.segments]
+    pyocd(environment, "erase", *kind.probe, "--mass")
+    assert all(set(data) == {0xFF} for data in flash_of(environment, kind, image, tmp_path))
+    erased = pyocd(environment, "cmd", *kind.probe, "-c", f"read32 0x{image.segments[0].address:x} 16")
     assert erased.count("ffffffff") == 4
 
 
-@pytest.mark.parametrize("kind", ["default", "hardware"])
-def test_reset_starts_the_firmware_again(environment: dict[str, str], kind: str) -> None:
-    pyocd(environment, "load", *PROBE, str(ELF))
-    assert "Done." in pyocd(environment, "reset", "-v", *PROBE, "-m", kind)
+@pytest.mark.parametrize("method", ["default", "hardware"])
+def test_reset_starts_the_firmware_again(environment: dict[str, str], method: str) -> None:
+    pyocd(environment, "load", *PROBE, str(NRF.elf))
+    assert "Done." in pyocd(environment, "reset", "-v", *PROBE, "-m", method)
 
 
-def test_reset_and_halt_stops_at_the_reset_vector(environment: dict[str, str], image: FirmwareImage) -> None:
-    pyocd(environment, "load", *PROBE, str(ELF))
+@pytest.mark.parametrize("kind", [NRF], ids=["nrf52840"])  # the STM32F412 does so under gdb, below
+def test_reset_and_halt_stops_at_the_reset_vector(
+    environment: dict[str, str], kind: Kind, image: FirmwareImage
+) -> None:
+    pyocd(environment, "load", *kind.probe, str(kind.elf))
     entry = int.from_bytes(image.segments[0].data[4:8], "little") & ~1
-    shown = pyocd(environment, "cmd", *PROBE, "-c", "reset halt", "-c", "reg pc", "-c", "step")
+    shown = pyocd(environment, "cmd", *kind.probe, "-c", "reset halt", "-c", "reg pc", "-c", "step")
     assert f"0x{entry:08x}" in shown
     assert "Successfully halted" in shown
 
@@ -181,7 +217,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 @pytest.fixture
-def server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def server(environment: dict[str, str], kind: Kind) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """`pyocd gdbserver`, listening, and its port."""
     port, telnet = _free_ports(2)
     process = subprocess.Popen(
@@ -190,7 +226,7 @@ def server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str],
             "-m",
             "pyocd",
             "gdbserver",
-            *PROBE,
+            *kind.probe,
             "--port",
             str(port),
             "--telnet-port",
@@ -219,6 +255,7 @@ def server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str],
 def test_gdb_loads_breaks_continues_and_walks_the_stack(
     environment: dict[str, str],
     gdb: str,
+    kind: Kind,
     server: tuple[subprocess.Popen[str], int],
     image: FirmwareImage,
     tmp_path: Path,
@@ -245,7 +282,7 @@ def test_gdb_loads_breaks_continues_and_walks_the_stack(
         "monitor reset",
     ]
     done = subprocess.run(
-        [gdb, "-nx", "-batch", *(part for command in script for part in ("-ex", command)), str(ELF)],
+        [gdb, "-nx", "-batch", *(part for command in script for part in ("-ex", command)), str(kind.elf)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -263,6 +300,6 @@ def test_gdb_loads_breaks_continues_and_walks_the_stack(
     # erased where the linker's padding is zero.
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=30)
-    for segment, found in zip(image.segments, flash_of(environment, image, tmp_path), strict=True):
+    for segment, found in zip(image.segments, flash_of(environment, kind, image, tmp_path), strict=True):
         differing = {pair for pair in zip(segment.data, found, strict=True) if len({*pair}) > 1}
         assert differing <= {(0x00, 0xFF)}

@@ -58,6 +58,7 @@ class Port:
         busy: (start, stop) of each inference, seconds of the clock.
         phases: (start, stop) of each listening phase.
         on_command: Called with each command before it is answered.
+        answers: Lines that a command is answered with, beyond those that every such firmware knows.
     """
 
     name, baudrate, timeout = "fake0", 115200, 0.0
@@ -71,6 +72,7 @@ class Port:
         self.busy: list[tuple[float, float]] = []
         self.phases: list[tuple[float, float]] = []
         self.on_command: Callable[[str], None] = lambda command: None
+        self.answers: dict[str, Callable[[], list[str]]] = {}
         self._sent: list[tuple[float, bytes]] = []
         self._typed = ""
 
@@ -104,7 +106,10 @@ class Port:
 
     def _answer(self, verb: str, *words: str) -> None:
         done = self.clock.now + 0.001
-        if verb == "name":
+        made_up = self.answers.get(" ".join((verb, *words)))
+        if made_up is not None:
+            self.say(*made_up(), "m-ready", at=done)
+        elif verb == "name":
             self.say("m-name-lan-[fake]", "m-ready", at=done)
         elif (verb, *words) == ("lnn", "id"):
             self.say(f"m-lnn-id-[{self.build}]", "m-ready", at=done)

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ON_VIRTUAL = ("--board", "nrf52840", "--bench", "virtual")
+BOARD = ("--board", "nrf52840")
+ON_VIRTUAL = (*BOARD, "--bench", "virtual")
 LIMIT_S = 120
 
 
@@ -38,17 +39,24 @@ class Session:
 
 
 def run_project(
-    folder: Path, source: str, *arguments: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    source: str,
+    *arguments: str,
+    on: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Session:
-    """Write `source` as the project's only tests and run them on the virtual nRF52840.
+    """Write `source` as the project's only tests and run them, on the virtual nRF52840 unless told otherwise.
 
     Args:
         folder: The project; its virtual board keeps its flash below it, so that sessions in one folder follow
             each other on one board and no two projects wait for each other.
         source: Of the test module.
         arguments: For pytest.
+        on: Boards and benches, as options of pytest; left out where `arguments` name a bench for the board.
         environment: Beside the tests' own.
     """
+    if on is None:
+        on = BOARD if "--bench" in arguments else ON_VIRTUAL
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pytest.ini").touch()
     (folder / "test_project.py").write_text(textwrap.dedent(source), encoding="utf-8")
@@ -57,7 +65,7 @@ def run_project(
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     own = {"LAN_HIL_STATE": str(folder / "state"), "LAN_HIL_VIRTUAL_STATE": str(folder / "state" / "virtual")}
     done = subprocess.run(
-        [*command, *ON_VIRTUAL, *arguments],
+        [*command, *on, *arguments],
         cwd=folder,
         env={**os.environ, "COLUMNS": "200", **own, **(environment or {})},
         stdout=subprocess.PIPE,

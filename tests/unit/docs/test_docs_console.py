@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lan_hil.dut import protocol
+from pytest_lan_hil.dut import lnn_protocol, protocol
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMON = ROOT / "firmware" / "common"
 TEXT = (ROOT / "docs" / "reference" / "dut-console.md").read_text(encoding="utf-8")
-SOURCES = {name: (COMMON / f"{name}.c").read_text() for name in ("console", "lnn", "buffer", "run")}
+SOURCES = {name: (COMMON / f"{name}.c").read_text() for name in ("console", "lnn", "buffer", "run", "hear")}
 
 
 def commands() -> list[str]:
@@ -84,6 +84,8 @@ def test_every_message_of_the_grammar_is_on_the_page() -> None:
         protocol.Lap(0), protocol.Expecting(0), protocol.WarmupStart(0), protocol.InferStart(0),
         protocol.Results((0.0,)), protocol.Identity("", "", ""), protocol.ListenDone(0), protocol.Pace(0),
         protocol.Stack(0, 0), protocol.Status(()), protocol.DeviceError(""),
+        lnn_protocol.Labels(("0",)), lnn_protocol.HearStart(0), lnn_protocol.HearReady(0),
+        lnn_protocol.HearTaken(0, 0), lnn_protocol.Heard(0, "0", 0, 0, 0, 0), lnn_protocol.MetricsFrame(b""),
     ]  # fmt: skip
     kinds = set(protocol.Message.__args__) - {protocol.Text}
     assert {type(sample) for sample in samples} == kinds

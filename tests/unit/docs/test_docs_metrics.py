@@ -13,14 +13,18 @@ from pytest_lan_hil.publish.openmetrics import BUCKETS, registry
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 COMMON = {"board", "bench", "simulated"}
-UNITS = ("seconds", "joules", "watts", "bytes", "ratio")
+UNITS = ("seconds", "joules", "watts", "bytes", "ratio", "hertz", "celsius")
 # One row: name, type, unit, further labels.
 Row = tuple[str, str, str, frozenset[str]]
 
 
 def full_record() -> RunRecord:
     """A run that measured and judged every quantity of the table, on a known image."""
-    measurements = {name: from_values(name, [1.0, 2.0, 3.0]) for name in QUANTITIES}
+    values = {"share": [100.0, 0.0, 100.0]}
+    measurements = {
+        name: from_values(name, values.get(row.statistic, [1.0, 2.0, 3.0]))
+        for name, row in QUANTITIES.items()
+    }
     verdicts = tuple(
         Verdict(VerdictKind.WITHIN, Budget(name, 9.0, row.statistic, "marker"), row.unit, None, 3, "")
         for name, row in QUANTITIES.items()

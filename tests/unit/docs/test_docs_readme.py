@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lan_hil import options, plugin
+from pytest_lan_hil import fixtures, options
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,9 +30,8 @@ def test_options_and_ini_keys_are_those_of_the_plugin() -> None:
 def test_environment_variables_are_those_that_are_read() -> None:
     # _setting(config, option, name) and _given(config, option, name) read LAN_HIL_NAME
     names = set(re.findall(r'_(?:setting|given)\(config, "\w+", "(\w+)"\)', SOURCE))
-    assert set(re.findall(r"`(LAN_HIL_\w+)`", table("option"))) == {
-        f"LAN_HIL_{name.upper()}" for name in names
-    }
+    read = {f"LAN_HIL_{name.upper()}" for name in names} | set(re.findall(r'get\("(LAN_HIL_\w+)"\)', SOURCE))
+    assert set(re.findall(r"`(LAN_HIL_\w+)`", table("option"))) == read
 
 
 def test_markers_are_those_that_are_registered(pytestconfig: pytest.Config) -> None:
@@ -44,6 +43,6 @@ def test_markers_are_those_that_are_registered(pytestconfig: pytest.Config) -> N
 
 def test_fixtures_exist() -> None:
     named = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", table("fixture"), re.MULTILINE)
-    fixtures = [name for cell in named for name in re.findall(r"`(\w+)`", cell)]
-    assert len(fixtures) >= 6
-    assert [name for name in fixtures if not hasattr(plugin, name)] == []
+    names = [name for cell in named for name in re.findall(r"`(\w+)`", cell)]
+    assert len(names) >= 8
+    assert [name for name in names if not hasattr(fixtures, name)] == []

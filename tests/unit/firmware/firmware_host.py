@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
+import os
 import platform
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from required import binary
@@ -27,29 +26,46 @@ FLAGS = [
 EXACT_ON_X86 = ["-msse2", "-mfpmath=sse"] if platform.machine() in ("x86_64", "i686") else []
 
 
+# Sanitizers or coverage, from `make -C firmware host-tests` and `coverage`.
+EXTRA_FLAGS = os.environ.get("LAN_HOST_CFLAGS", "").split()
+
+
 def build(folder: Path) -> Path:
     """Compile common/ with the test's port into a shared library."""
-    compiler = binary("gcc", "gcc")
-    library = folder / "libfirmware.so"
-    sources = sorted(path for path in (FIRMWARE / "common").glob("*.c") if path.name != "app.c")
-    command = [
-        compiler, *FLAGS, *EXACT_ON_X86, "-shared", "-fPIC", "-Wl,--wrap=lan_pipeline_frame",
-        # -iquote: the C library has a features.h, too
-        "-iquote", str(FIRMWARE / "common"), "-iquote", str(HOST),
-        "-o", str(library), str(HOST / "host_port.c"), *map(str, sources),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, timeout=120)
+    sources = sorted((FIRMWARE / "common").glob("*.c"))
+    return _shared(
+        folder / "libfirmware.so",
+        "-Dmain=lan_app",  # app.c's, called by host_port.c
+        "-Wl,--wrap=lan_pipeline_take",
+        "-Wl,--wrap=lan_pipeline_infer",
+        str(HOST / "host_port.c"),
+        *map(str, sources),
+    )
+
+
+def build_metrics(folder: Path) -> Path:
+    """Compile the metrics library alone, as somebody who copies its two files does."""
+    return _shared(folder / "libmetrics.so", str(FIRMWARE / "common" / "liquid_audio_metrics.c"))
+
+
+def _shared(library: Path, *arguments: str) -> Path:
+    # -iquote: the C library has a features.h, too
+    headers = ["-iquote", str(FIRMWARE / "common"), "-iquote", str(HOST)]
+    _compile("-shared", "-fPIC", *headers, "-o", str(library), *arguments)
     return library
 
 
-def generator() -> ModuleType:
-    """firmware/model/generate.py as a module."""
-    spec = importlib.util.spec_from_file_location("firmware_generate", FIRMWARE / "model" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _compile(*arguments: str) -> None:
+    command = [binary("gcc", "gcc"), *FLAGS, *EXACT_ON_X86, *EXTRA_FLAGS, *arguments]
+    subprocess.run(command, check=True, timeout=120)
+
+
+def output_of_c(folder: Path, source: str, *others: Path) -> str:
+    """What a C program prints that is compiled with the host's compiler and `others`."""
+    main, program = folder / "main.c", folder / "main"
+    main.write_text(source)
+    _compile("-iquote", str(FIRMWARE / "common"), str(main), *map(str, others), "-o", str(program))
+    return subprocess.run([str(program)], check=True, timeout=60, capture_output=True, text=True).stdout
 
 
 def floats(library: ctypes.CDLL, function: str, values: np.ndarray) -> np.ndarray:
@@ -74,9 +90,9 @@ def power_spectrum(library: ctypes.CDLL, samples: np.ndarray) -> np.ndarray:
 
 def features(library: ctypes.CDLL, pcm: np.ndarray, bands: int) -> np.ndarray:
     """lan_features of one frame: shape (bands,), float32."""
-    given = np.ascontiguousarray(pcm, np.int16)
+    halves = np.ascontiguousarray(pcm, np.int16).reshape(2, -1)
     out = np.empty(bands, np.float32)
-    library.lan_features(_pointer(given), _pointer(out))
+    library.lan_features(_pointer(halves[0]), _pointer(halves[1]), _pointer(out))
     return out
 
 
@@ -141,6 +157,36 @@ class HostConsole:
     def trace(self) -> str:
         """What happened since the last command; see host/host_port.c."""
         return self._trace.value.decode("ascii")
+
+    def receives(self, raw: bytes) -> None:
+        """Raw bytes that arrive as soon as the firmware waits for them."""
+        buffer = (ctypes.c_uint8 * (1 << 16)).in_dll(self._library, "host_raw")
+        buffer[: len(raw)] = list(raw)
+        ctypes.c_size_t.in_dll(self._library, "host_raw_size").value = len(raw)
+
+    def loses(self, count: int) -> None:
+        """The port reports this many lost bytes when it is asked next."""
+        ctypes.c_uint32.in_dll(self._library, "host_rx_lost").value = count
+
+    def run_app(self, typed: str) -> list[str]:
+        """Run app.c from its start until it has used up what is typed; the lines printed."""
+        self._library.host_forget()
+        self._library.host_app(typed.encode("latin-1"))
+        return self.lines
+
+    def warm_to(self, millidegrees: int) -> None:
+        """The chip has a thermometer from now on, and it shows this."""
+        ctypes.c_int.in_dll(self._library, "host_has_thermometer").value = 1
+        ctypes.c_int32.in_dll(self._library, "host_temperature").value = millidegrees
+
+    def shut_gate(self) -> None:
+        """From now on the network is left asleep in every frame."""
+        ctypes.c_int.in_dll(self._library, "host_shut").value = 1
+
+    def heard(self, frames: int, size: int) -> np.ndarray:
+        """Audio of the first frames since the last command: shape (frames, size), int16."""
+        samples = (ctypes.c_int16 * (frames * size)).in_dll(self._library, "host_heard")
+        return np.array(samples, np.int16).reshape(frames, size)
 
     def frame_takes(self, ticks: int) -> None:
         """How long one inference takes, in ticks of 1/32768 s."""

@@ -27,7 +27,7 @@ def test_greeting_is_that_of_the_reference_in_performance_mode(host: HostConsole
     ("command", "answer"),
     [
         ("name", ["m-name-dut-[lan-host]"]),
-        ("profile", ["m-profile-[ULPMark for tinyML Firmware V0.0.1]", "m-model-[lan-cfc32-random]"]),
+        ("profile", ["m-profile-[ULPMark for tinyML Firmware V0.0.1]", "m-model-[lan-cfc32-digits]"]),
         ("", ["e-[Empty command]"]),
         ("make-coffee now", ["e-[Unknown command: make-coffee]"]),
         ("NAME", ["e-[Unknown command: NAME]"]),

@@ -1,9 +1,10 @@
-"""The committed image: its identity is proved from the outside, and it fits the board's memory target."""
+"""The committed images: their identity is proved from the outside, and they fit the memory targets."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,8 +17,12 @@ from pytest_lan_hil.config import read_board
 from pytest_lan_hil.dut.image import check_fits, load_image
 
 BOARDS = FIRMWARE.parent / "boards"
-IMAGE = FIRMWARE / "prebuilt" / "nrf52840" / "lan.elf"
-PARTS = ("Makefile", "common", "cortex_m4", "nrf52840", "tools")
+PREBUILT = {"nrf52840": "nrf52840", "stm32f4": "stm32f412"}  # board to the folder of its port
+every_port = pytest.mark.parametrize("port", PREBUILT.values())
+
+
+def image_of(port: str) -> Path:
+    return FIRMWARE / "prebuilt" / port / "lan.elf"
 
 
 def stamp() -> ModuleType:
@@ -29,22 +34,24 @@ def stamp() -> ModuleType:
     return module
 
 
-def identity() -> dict[str, str]:
-    return dict(part.split("=", 1) for part in load_image(IMAGE).build_id.split(","))
+def identity(port: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in load_image(image_of(port)).build_id.split(","))
 
 
-def test_the_image_hash_is_that_of_the_flash_with_its_own_field_zero() -> None:
-    image = load_image(IMAGE)
+@every_port
+def test_the_image_hash_is_that_of_the_flash_with_its_own_field_zero(port: str) -> None:
+    image = load_image(image_of(port))
     (segment,) = image.segments
     field = image.symbols["lan_build_id"] - segment.address + 28
     blank = segment.data[:field] + bytes(32) + segment.data[field + 32 :]
-    assert identity()["image"] == hashlib.sha256(blank).hexdigest()
+    assert identity(port)["image"] == hashlib.sha256(blank).hexdigest()
 
 
-def test_the_git_hash_is_the_tree_of_the_committed_sources(tmp_path: Path) -> None:
+@every_port
+def test_the_git_hash_is_the_tree_of_the_committed_sources(port: str, tmp_path: Path) -> None:
     if shutil.which("git") is None:
         pytest.skip("no git on this machine")
-    for part in PARTS:
+    for part in ("Makefile", "common", "cortex_m4", port, "tools"):
         source = FIRMWARE / part
         if source.is_dir():
             shutil.copytree(source, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -57,7 +64,7 @@ def test_the_git_hash_is_the_tree_of_the_committed_sources(tmp_path: Path) -> No
 
     git("init", "--quiet")
     git("add", "--all", "--force", ".")
-    assert git("write-tree") == identity()["git"], "run make -C firmware prebuilt"
+    assert git("write-tree") == identity(port)["git"], "run make -C firmware prebuilt"
 
 
 def test_changing_one_source_byte_changes_the_git_hash(tmp_path: Path) -> None:
@@ -70,15 +77,32 @@ def test_changing_one_source_byte_changes_the_git_hash(tmp_path: Path) -> None:
     assert module.git_tree([tmp_path / "common"]) != before
 
 
-def test_static_ram_and_the_whole_stack_fit_the_boards_memory_target() -> None:
-    board = read_board(BOARDS / "nrf52840.toml")
-    image = load_image(IMAGE)
+@pytest.mark.parametrize("name", PREBUILT)
+def test_static_ram_and_the_whole_stack_fit_the_boards_memory_target(name: str) -> None:
+    board = read_board(BOARDS / f"{name}.toml")
+    image = load_image(image_of(PREBUILT[name]))
     check_fits(image, board)
     assert image.stack is not None
     bottom, top = image.stack
     assert (image.static_ram_bytes + top - bottom) / 1024 <= board.targets["memory"]
 
 
-def test_harness_and_linker_agree_on_static_ram() -> None:
-    image = load_image(IMAGE)
+@every_port
+def test_harness_and_linker_agree_on_static_ram(port: str) -> None:
+    image = load_image(image_of(port))
     assert image.static_ram_bytes == image.symbols["__static_ram_size"]
+
+
+@every_port
+def test_the_identity_lies_right_behind_the_vectors(port: str) -> None:
+    image = load_image(image_of(port))
+    (segment,) = image.segments
+    vectors = 4 * (16 + {"nrf52840": 48, "stm32f412": 97}[port])
+    assert image.symbols["lan_build_id"] == segment.address + vectors
+
+
+@every_port
+def test_the_map_names_objects_and_no_machine(port: str) -> None:
+    text = image_of(port).with_name("lan.map").read_text()
+    assert " common/run.o\n" in text
+    assert not re.search(r"(^|\s)/(?!DISCARD/)\w", text, re.MULTILINE)

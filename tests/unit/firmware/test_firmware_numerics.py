@@ -6,12 +6,13 @@ import ctypes
 
 import numpy as np
 import pytest
-from firmware_host import FIRMWARE, cfc_step, features, floats, generator, power_spectrum, softmax
+from firmware_host import cfc_step, features, floats, power_spectrum, softmax
 
-CONFIG = generator().read_config()
-FRAME, MELS, HIDDEN, BACKBONE, CLASSES = (
-    CONFIG[k] for k in ("FRAME", "MELS", "HIDDEN", "BACKBONE", "CLASSES")
-)
+from liquid.config import CONFIG
+from liquid.weights import load_weights
+
+FRAME, MELS, INPUTS, HIDDEN, CLASSES = (CONFIG[k] for k in ("FRAME", "MELS", "INPUTS", "HIDDEN", "CLASSES"))
+WEIGHTS = {name: array.astype(np.float64) for name, array in load_weights().items()}
 
 
 def test_log2_is_within_its_bound_over_all_exponents(firmware: ctypes.CDLL) -> None:
@@ -82,7 +83,7 @@ def log_mel(pcm: np.ndarray) -> np.ndarray:
     mel = 2595 * np.log10(1 + np.arange(FRAME // 2 + 1) * rate / FRAME / 700)
     edges = np.linspace(2595 * np.log10(1 + 60 / 700), 2595 * np.log10(1 + 3800 / 700), MELS + 2)
     bands = np.array([np.interp(mel, edges[b : b + 3], [0, 1, 0], left=0, right=0) for b in range(MELS)])
-    return (np.log2(bands @ power + 2.0**-20) + 6.0) * 0.2
+    return (np.log2(bands @ power + 2.0**-20) - WEIGHTS["norm_mean"]) * WEIGHTS["norm_scale"]
 
 
 def test_features_are_log_mel_energies(firmware: ctypes.CDLL) -> None:
@@ -102,27 +103,28 @@ def test_features_are_log_mel_energies(firmware: ctypes.CDLL) -> None:
 
 def cfc(hidden: np.ndarray, inputs: np.ndarray, elapsed_s: float) -> tuple[np.ndarray, np.ndarray]:
     """The cell as its paper gives it, in double precision: x(t) = s(-f t) g + (1 - s(-f t)) h."""
-    made = generator().make_weights(CONFIG)
-    weights = {name: array.astype(np.float32).astype(np.float64) for name, array in made.items()}
     joined = np.concatenate([inputs, hidden])
-    backbone = np.tanh(weights["backbone_weight"] @ joined + weights["backbone_bias"])
-    f, g, h = np.split(weights["head_weight"] @ backbone + weights["head_bias"], 3)
+    backbone = np.tanh(WEIGHTS["backbone_weight"] @ joined + WEIGHTS["backbone_bias"])
+    f, g, h = np.split(WEIGHTS["head_weight"] @ backbone + WEIGHTS["head_bias"], 3)
     gate = 0.5 - 0.5 * np.tanh(0.5 * f * elapsed_s / 0.032)  # the logistic function of -f t, without overflow
     hidden = gate * np.tanh(g) + (1 - gate) * np.tanh(h)
-    return hidden, weights["readout_weight"] @ hidden + weights["readout_bias"]
+    return hidden, WEIGHTS["readout_weight"] @ hidden + WEIGHTS["readout_bias"]
 
 
-@pytest.mark.parametrize("elapsed_s", [0.001, 0.032, 0.5, 60.0])
-def test_cell_follows_its_closed_form_over_many_steps(firmware: ctypes.CDLL, elapsed_s: float) -> None:
+# after a minute the gate is a step function of f: an error of f counts 2,000 times
+@pytest.mark.parametrize(("elapsed_s", "bound"), [(0.001, 1e-3), (0.032, 1e-3), (0.5, 1e-3), (60.0, 5e-2)])
+def test_every_step_of_the_cell_follows_its_closed_form(
+    firmware: ctypes.CDLL, elapsed_s: float, bound: float
+) -> None:
     rng = np.random.default_rng(3)
-    state = np.zeros(HIDDEN, np.float32)
     true = np.zeros(HIDDEN)
     for _ in range(100):
-        inputs = rng.normal(size=MELS).astype(np.float32)
+        state, before = true.astype(np.float32), true.astype(np.float32).astype(np.float64)
+        inputs = rng.normal(size=INPUTS).astype(np.float32)
         logits = cfc_step(firmware, state, inputs, elapsed_s, CLASSES)
-        true, true_logits = cfc(true, inputs.astype(np.float64), elapsed_s)
-        assert np.abs(state - true).max() < 1e-3
-        assert np.abs(logits - true_logits).max() < 5e-3
+        true, true_logits = cfc(before, inputs.astype(np.float64), elapsed_s)
+        assert np.abs(state - true).max() < bound
+        assert np.abs(logits - true_logits).max() < 20 * bound
 
 
 def test_softmax_is_a_distribution_for_any_finite_logits(firmware: ctypes.CDLL) -> None:
@@ -134,10 +136,3 @@ def test_softmax_is_a_distribution_for_any_finite_logits(firmware: ctypes.CDLL) 
             e = np.exp(logits.astype(np.float64) - logits.max())
         assert got == pytest.approx(e / e.sum(), abs=2e-6)
         assert got.sum() == pytest.approx(1.0, abs=2e-6)
-
-
-def test_the_committed_tables_are_what_the_generator_writes() -> None:
-    module = generator()
-    for stem, texts in (("frontend_tables", module.frontend(CONFIG)), ("model", module.model(CONFIG))):
-        for suffix, text in zip(("h", "c"), texts, strict=True):
-            assert (FIRMWARE / "common" / f"{stem}.{suffix}").read_text() == text
