@@ -1,6 +1,7 @@
-/* Four independent sums keep the FPU's multiply and add pipelined (a result used by the next instruction costs a stall),
- * and one input load serves four outputs. Written as multiply and add, never fused (-ffp-contract=off): that is faster on
- * a Cortex-M4 (1 + 1 cycles against 3, Cortex-M4 TRM table 7-1) and gives the same bits as any IEEE host. */
+/* Four independent sums keep the FPU's multiply and add pipelined (a result used by the next instruction costs a
+ * stall), and one input load serves four outputs. Written as multiply and add, never fused (-ffp-contract=off): that
+ * is faster on a Cortex-M4 (1 + 1 cycles against 3, Cortex-M4 TRM table 7-1) and gives the same bits as any IEEE
+ * host. */
 #include "dense.h"
 
 void lan_dense(const float *restrict weight, const float *restrict bias, const float *restrict in, uint32_t inputs,

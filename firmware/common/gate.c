@@ -1,6 +1,6 @@
-/* The energy of the difference between samples, not of the samples: a microphone's offset and mains hum vanish, the weak
- * hiss that begins "six" or "four" stays. The noise floor rises slowly (1/32 per frame: e-fold in a second), so that a
- * word passes before the floor has reached it, and falls fast (a quarter of the way per frame). */
+/* The energy of the difference between samples, not of the samples: a microphone's offset and mains hum vanish, the
+ * weak hiss that begins "six" or "four" stays. The noise floor rises slowly (1/32 per frame: e-fold in a second), so
+ * that a word passes before the floor has reached it, and falls fast (a quarter of the way per frame). */
 #include "gate.h"
 
 static struct {

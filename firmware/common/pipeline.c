@@ -71,8 +71,8 @@ int lan_pipeline_take(const int16_t pcm[LAN_FRAME], float elapsed_s) {
     return lan_gate_step(lan_gate_energy(pcm));
 }
 
-/* Features of the frame and of the window half a frame earlier, both relative to the loudest frame of the word so far: how
- * far away a speaker stands says nothing about the word. */
+/* Features of the frame and of the window half a frame earlier, both relative to the loudest frame of the word so
+ * far: how far away a speaker stands says nothing about the word. */
 static void look(const int16_t pcm[LAN_FRAME]) {
     lan_features(pcm, pcm + HALF, s_features);
     lan_features(s_half[s_newest ^ 1u], pcm, s_features + LAN_MELS);

@@ -15,8 +15,9 @@ typedef struct {
 /* Forget the past: noise floor, state and answer. The next frame starts from the network's rest state. */
 void lan_pipeline_reset(void);
 
-/* The next LAN_FRAME samples; elapsed_s: audio time since the previous call, in seconds. Returns 1 if the network ran, 0 if
- * the gate left it asleep: the time of such frames is kept, and the state evolves over it when the network runs again. */
+/* The next LAN_FRAME samples; elapsed_s: audio time since the previous call, in seconds. Returns 1 if the network
+ * ran, 0 if the gate left it asleep: the time of such frames is kept, and the state evolves over it when the network
+ * runs again. */
 int lan_pipeline_frame(const int16_t pcm[LAN_FRAME], float elapsed_s);
 
 /* The two halves of lan_pipeline_frame(), for callers that want to know before they begin or to run in any case:
@@ -24,9 +25,9 @@ int lan_pipeline_frame(const int16_t pcm[LAN_FRAME], float elapsed_s);
 int lan_pipeline_take(const int16_t pcm[LAN_FRAME], float elapsed_s);
 void lan_pipeline_infer(const int16_t pcm[LAN_FRAME]);
 
-/* The answer for the word heard last since the reset: the mean of the logits over its frames that ran, which stands until
- * a later word (behind a pause of LAN_PAUSE_MS) has run for LAN_WORD_FRAMES. "silence" if the network never ran since the
- * reset; all zeros before the first reset. */
+/* The answer for the word heard last since the reset: the mean of the logits over its frames that ran, which stands
+ * until a later word (behind a pause of LAN_PAUSE_MS) has run for LAN_WORD_FRAMES. "silence" if the network never ran
+ * since the reset; all zeros before the first reset. */
 const lan_result *lan_pipeline_result(void);
 
 /* What the network saw on the last frame that ran: LAN_INPUTS values, the first LAN_MELS those of the frame itself. */
