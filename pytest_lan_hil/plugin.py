@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_lan_hil import fixtures
 from pytest_lan_hil.fixtures import HOW_TO_RUN, SESSION, TEST, skipping
 from pytest_lan_hil.model.quantities import QUANTITIES
 from pytest_lan_hil.options import add_options, run_options
@@ -19,9 +20,6 @@ from pytest_lan_hil.options import add_options, run_options
 if TYPE_CHECKING:
     from pytest_lan_hil.config import Board
     from pytest_lan_hil.workers import BoardScheduling
-
-FIXTURES = "pytest_lan_hil.fixtures"
-pytest_plugins = (FIXTURES,)
 
 _LINES: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
@@ -48,7 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register markers; with `--board`, load boards and bench."""
+    """Register fixtures and markers; with `--board`, load boards and bench."""
+    config.pluginmanager.register(fixtures, fixtures.__name__)
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     dry = config.getoption("hil_dry_run")
@@ -138,7 +137,7 @@ def _uses_board(item: pytest.Item) -> bool:
     """True if the test needs our `board`: not if it, or its project, means something else by that name."""
     info: Any = getattr(item, "_fixtureinfo", None)
     found = info.name2fixturedefs.get("board", ()) if info is not None else ()
-    return any(fixture.func.__module__ == FIXTURES for fixture in found[-1:])
+    return any(fixture.func.__module__ == fixtures.__name__ for fixture in found[-1:])
 
 
 def _wanted_boards(marks: Iterable[pytest.Mark]) -> list[str]:

@@ -51,6 +51,8 @@ def memory_of_image(request: Request, *, as_json: bool) -> int:
             "which image? neither --board nor --image says",
             fix="lan-hil memory --static --image build/app.elf",
         )
+    if board is not None:
+        _require_sections(board)
     path = board.image(request.image) if board is not None else Path(str(request.image))
     _tell(_with_table(_load(board, path), board, request.against), as_json=as_json)
     return 0
@@ -70,6 +72,7 @@ def memory_of_board(request: Request, *, wait_s: float, as_json: bool) -> int:
         )
     require_length(request.seconds, example=2)
     board, bench, wiring = set_up(request.board, request.bench)
+    _require_sections(board)
     image = _load(board, board.image(request.image))
     report = _with_table(image, board, request.against)
     with letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run:
@@ -85,12 +88,15 @@ def memory_of_board(request: Request, *, wait_s: float, as_json: bool) -> int:
     return DutError.exit_code if over else 0
 
 
-def _load(board: Board | None, path: Path) -> FirmwareImage:
-    if board is not None and board.is_native:
+def _require_sections(board: Board) -> None:
+    if board.is_native:
         raise CapabilityMissing(
             f"board {board.name} is a program of this host, which has no sections of flash and RAM to show",
             fix="a test with @pytest.mark.memory_budget measures its memory",
         )
+
+
+def _load(board: Board | None, path: Path) -> FirmwareImage:
     image = load_image(path)
     if board is not None:
         check_fits(image, board)

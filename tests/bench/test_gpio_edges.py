@@ -167,6 +167,6 @@ def test_a_bench_with_gpio_lines_alone_judges_latency_and_skips_power(tmp_path: 
     assert found["estimate"]["value"] == pytest.approx(2.12, abs=0.06)
     assert found["conditions"]["supply"] == "none"
     assert "GPIO" in found["instrument"]
-    assert session.test("test_latency")["measurements"].keys() == {"latency"}
+    assert {"latency"} == session.test("test_latency")["measurements"].keys() & {"latency", "energy", "power"}
     assert session.test("test_power")["outcome"] == "skipped"
     assert "bench alone lacks power (mean power" in session.said
