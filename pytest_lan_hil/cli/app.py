@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pytest_lan_hil.cli.arguments import AnyBoard, Bench, Board, Image, Json, Wait
+
 app = typer.Typer(
     name="lan-hil",
     help="Hardware-in-the-loop tests for embedded ML: what is attached, flash, measure, publish.",
@@ -19,31 +21,6 @@ boards_app = typer.Typer(help="Boards that `pytest --board NAME` knows.", invoke
 virtual_app = typer.Typer(help="State that virtual boards keep between commands.", no_args_is_help=True)
 app.add_typer(boards_app, name="boards")
 app.add_typer(virtual_app, name="virtual")
-
-Board = Annotated[str, typer.Option("--board", metavar="NAME|FILE", help="Board to use.")]
-AnyBoard = Annotated[
-    str | None, typer.Option("--board", metavar="NAME|FILE", help="Board that the bench is for.")
-]
-Bench = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--bench",
-        metavar="NAME|FILE",
-        help="Bench to use (else LAN_HIL_BENCH, ini hil_bench, else the one real probe attached); of several"
-        " the first that serves the board.",
-    ),
-]
-Image = Annotated[
-    str | None,
-    typer.Option("--image", metavar="NAME|FILE", help="Image to flash instead of the board's default."),
-]
-Wait = Annotated[
-    float,
-    typer.Option(
-        "--wait", metavar="S", min=0, help="How long to wait for a bench that another process holds."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer hands over the option's value
