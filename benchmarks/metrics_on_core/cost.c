@@ -16,7 +16,9 @@ static uint32_t s_empty;
         __asm volatile("" ::: "memory");            \
         __VA_ARGS__;                                \
         __asm volatile("" ::: "memory");            \
-        (result) = DWT_CYCCNT - from;               \
+        const uint32_t to = DWT_CYCCNT;             \
+        __asm volatile("" ::: "memory");            \
+        (result) = to - from;                       \
     } while (0)
 
 #define COST(function, ...)                                                      \
@@ -46,7 +48,8 @@ COST(lnn_record_frame)
 COST(lnn_record_dropped, (k))
 COST(lnn_record_error, (k))
 COST(lnn_record_feature, ((int32_t)k * 100 - 2000))
-COST(lnn_set_memory, k, k)
+COST(lnn_set_memory_used, (k))
+COST(lnn_set_memory_available, (k))
 COST(lnn_set_flash, k, k)
 COST(lnn_set_temperature, ((int32_t)k))
 COST(lnn_set_battery_life, (k))
@@ -80,7 +83,8 @@ void start(void) {
     time_lnn_record_dropped();
     time_lnn_record_error();
     time_lnn_record_feature();
-    time_lnn_set_memory();
+    time_lnn_set_memory_used();
+    time_lnn_set_memory_available();
     time_lnn_set_flash();
     time_lnn_set_temperature();
     time_lnn_set_battery_life();

@@ -76,7 +76,8 @@ void lan_error_number(const char *what, uint32_t low, uint32_t high) {
 
 void lan_print_timestamp(void) {
     out("m-lap-us-");
-    out_u32((uint32_t)(port_now() * 1000000u / LAN_TICK_HZ));
+    const uint64_t now = port_now();
+    out_u32((uint32_t)(now / LAN_TICK_HZ * 1000000u + now % LAN_TICK_HZ * 1000000u / LAN_TICK_HZ));
     out_line("");
 }
 

@@ -23,21 +23,6 @@ static struct {
 
 void lan_hear_forget(void) { s_heard.on = 0u; }
 
-/* CRC-32 of IEEE 802.3 as in zlib, four bits at a time: 64 bytes of table, about a millisecond for a whole piece. */
-static uint32_t crc32(const uint8_t *bytes, uint32_t length) {
-    static const uint32_t k_table[16] = {
-        0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u, 0x4DB26158u, 0x5005713Cu,
-        0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu, 0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
-    };
-    uint32_t crc = 0xFFFFFFFFu;
-    for (; length != 0u; length--) {
-        crc ^= *bytes++;
-        crc = (crc >> 4) ^ k_table[crc & 15u];
-        crc = (crc >> 4) ^ k_table[crc & 15u];
-    }
-    return ~crc;
-}
-
 static void field(const char *name, uint32_t value) {
     out(name);
     out_u32(value);
@@ -68,7 +53,7 @@ static void piece(uint32_t size, uint32_t checksum) {
     out_line("]");
     const uint32_t got = (uint32_t)port_read_finish(IDLE_MS);
     const uint32_t lost = port_take_rx_lost(); /* answered here: it is no damage to the next command */
-    if (got < size || lost != 0u || crc32(bytes, size) != checksum) {
+    if (got < size || lost != 0u || lnn_crc32(0u, bytes, size) != checksum) {
         const uint32_t frames = (size / 2u + LAN_FRAME - 1u) / LAN_FRAME;
         s_heard.dropped += frames;
         lnn_record_dropped(frames);

@@ -48,31 +48,38 @@ static const uint32_t k_latency_us[LNN_LATENCY_BUCKETS - 1u] = {
 
 #define SEQUENCE (*(volatile uint32_t *)&lan_metrics.sequence)
 
-static inline LNN_METRICS_LOCK_STATE begin(void) {
-    LNN_METRICS_LOCK_STATE state;
-    LNN_METRICS_LOCK(state);
-    SEQUENCE = SEQUENCE + 1u;
+/* From begin() to end() nobody else writes, so what is read of the sequence once holds until the end. */
+typedef struct {
+    LNN_METRICS_LOCK_STATE lock;
+    uint32_t sequence;
+} section;
+
+static inline section begin(void) {
+    section open;
+    LNN_METRICS_LOCK(open.lock);
+    open.sequence = SEQUENCE + 1u;
+    SEQUENCE = open.sequence;
     LNN_METRICS_BARRIER();
-    return state;
+    return open;
 }
 
-static inline void end(LNN_METRICS_LOCK_STATE state) {
+static inline void end(section open) {
     LNN_METRICS_BARRIER();
-    SEQUENCE = SEQUENCE + 1u;
-    LNN_METRICS_UNLOCK(state);
+    SEQUENCE = open.sequence + 1u;
+    LNN_METRICS_UNLOCK(open.lock);
 }
 
 /* A value that can't be what it says it is. Apart, so that the usual way through a function is short. */
 __attribute__((noinline)) static void refuse(void) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.refused++;
-    end(state);
+    end(open);
 }
 
 int lnn_metrics_init(uint32_t cycle_hz, uint32_t tick_hz) {
     const int fine_enough = cycle_hz >= LNN_CYCLE_HZ_MIN;
     unsigned char *const bytes = (unsigned char *)&lan_metrics;
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     /* all but the sequence, which a reader may be comparing right now */
     for (size_t k = offsetof(lnn_metrics, present); k < sizeof lan_metrics; k++) {
         bytes[k] = 0;
@@ -85,14 +92,24 @@ int lnn_metrics_init(uint32_t cycle_hz, uint32_t tick_hz) {
     for (uint32_t k = 0; k < LNN_LATENCY_BUCKETS - 1u; k++) {
         lan_metrics.latency_edges[k] = (uint32_t)((uint64_t)k_latency_us[k] * lan_metrics.cycle_hz / 1000000u);
     }
-    end(state);
+    end(open);
     return fine_enough && tick_hz != 0u;
 }
 
-/* First bucket whose edge is not below the value: four steps for fifteen edges. */
-static inline uint32_t latency_bucket(uint32_t cycles) {
-    const uint32_t *edge = lan_metrics.latency_edges;
-    if (cycles > edge[7]) {
+/* A counter lies as far behind its edge as the first counter behind the first edge: one pointer serves the search, four steps
+ * for fifteen edges, and the count. */
+#define EDGE_TO_BUCKET \
+    ((offsetof(lnn_metrics, latency_buckets) - offsetof(lnn_metrics, latency_edges)) / sizeof(uint32_t))
+
+void lnn_record_latency(uint32_t cycles) {
+    /* by way of the whole block, which is what the pointer may walk in */
+    uint32_t *edge = (uint32_t *)(void *)((unsigned char *)&lan_metrics + offsetof(lnn_metrics, latency_edges));
+    const uint32_t middle = edge[7];
+    if (middle == 0u) { /* lnn_metrics_init() has set no edges */
+        refuse();
+        return;
+    }
+    if (cycles > middle) {
         edge += 8;
     }
     if (cycles > edge[3]) {
@@ -104,24 +121,15 @@ static inline uint32_t latency_bucket(uint32_t cycles) {
     if (cycles > edge[0]) {
         edge += 1;
     }
-    return (uint32_t)(edge - lan_metrics.latency_edges);
-}
-
-void lnn_record_latency(uint32_t cycles) {
-    if (lan_metrics.cycle_hz == 0u) {
-        refuse();
-        return;
-    }
-    const uint32_t bucket = latency_bucket(cycles);
-    const LNN_METRICS_LOCK_STATE state = begin();
-    lan_metrics.latency_sum += cycles;
-    lan_metrics.latency_buckets[bucket]++;
+    const section open = begin();
+    ++edge[EDGE_TO_BUCKET];
     lan_metrics.latency_last = cycles;
     if (cycles > lan_metrics.latency_max) {
         lan_metrics.latency_max = cycles;
     }
     lan_metrics.present |= LNN_LATENCY;
-    end(state);
+    lan_metrics.latency_sum += cycles;
+    end(open);
 }
 
 void lnn_record_confidence(uint32_t thousandths) {
@@ -130,16 +138,16 @@ void lnn_record_confidence(uint32_t thousandths) {
         return;
     }
     const uint32_t bucket = thousandths == 0u ? 0u : (thousandths - 1u) / 100u;
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.confidence_sum += thousandths;
     lan_metrics.confidence_buckets[bucket]++;
     lan_metrics.confidence_last = thousandths;
     lan_metrics.present |= LNN_CONFIDENCE;
-    end(state);
+    end(open);
 }
 
 void lnn_record_power(uint32_t microwatts) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.power_sum += microwatts;
     lan_metrics.power_count++;
     lan_metrics.power_last = microwatts;
@@ -147,40 +155,40 @@ void lnn_record_power(uint32_t microwatts) {
         lan_metrics.power_max = microwatts;
     }
     lan_metrics.present |= LNN_POWER;
-    end(state);
+    end(open);
 }
 
 void lnn_record_energy(uint32_t nanojoules) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.energy_sum += nanojoules;
     lan_metrics.energy_count++;
     lan_metrics.energy_last = nanojoules;
     lan_metrics.present |= LNN_ENERGY;
-    end(state);
+    end(open);
 }
 
 void lnn_record_accuracy(int correct) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.labelled++;
     lan_metrics.correct += correct != 0;
     lan_metrics.present |= LNN_ACCURACY;
-    end(state);
+    end(open);
 }
 
 void lnn_record_false_positive(int reported_a_word) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.negatives++;
     lan_metrics.false_positives += reported_a_word != 0;
     lan_metrics.present |= LNN_FALSE_POSITIVE;
-    end(state);
+    end(open);
 }
 
 /* `by` more of a counter. */
 static inline void count(uint32_t *counter, uint32_t by, uint32_t bit) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     *counter += by;
     lan_metrics.present |= bit;
-    end(state);
+    end(open);
 }
 
 void lnn_record_frame(void) { count(&lan_metrics.frames, 1u, LNN_FRAMES); }
@@ -188,7 +196,7 @@ void lnn_record_dropped(uint32_t frames) { count(&lan_metrics.dropped, frames, L
 void lnn_record_error(uint32_t errors) { count(&lan_metrics.errors, errors, LNN_ERRORS); }
 
 void lnn_set_drift_reference(const int32_t edges[LNN_DRIFT_BUCKETS - 1u], const uint32_t share[LNN_DRIFT_BUCKETS]) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     for (uint32_t k = 0; k < LNN_DRIFT_BUCKETS; k++) {
         if (k < LNN_DRIFT_BUCKETS - 1u) {
             lan_metrics.drift_edges[k] = edges[k];
@@ -197,7 +205,7 @@ void lnn_set_drift_reference(const int32_t edges[LNN_DRIFT_BUCKETS - 1u], const 
         lan_metrics.drift_buckets[k] = 0u;
     }
     lan_metrics.present |= LNN_DRIFT;
-    end(state);
+    end(open);
 }
 
 void lnn_record_feature(int32_t value) {
@@ -214,19 +222,21 @@ void lnn_record_feature(int32_t value) {
         edge++;
     }
     const uint32_t bucket = (uint32_t)(edge - lan_metrics.drift_edges);
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.drift_buckets[bucket]++;
-    end(state);
+    end(open);
 }
 
 /* A gauge. */
 static inline void set(uint32_t *gauge, uint32_t value, uint32_t bit) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     *gauge = value;
     lan_metrics.present |= bit;
-    end(state);
+    end(open);
 }
 
+void lnn_set_memory_used(uint32_t bytes) { set(&lan_metrics.memory_used, bytes, LNN_MEMORY_USED); }
+void lnn_set_memory_available(uint32_t bytes) { set(&lan_metrics.memory_available, bytes, LNN_MEMORY_AVAILABLE); }
 void lnn_set_battery_life(uint32_t hours) { set(&lan_metrics.battery_life, hours, LNN_BATTERY_LIFE); }
 void lnn_set_battery_voltage(uint32_t millivolts) { set(&lan_metrics.battery_voltage, millivolts, LNN_BATTERY_VOLTAGE); }
 
@@ -238,24 +248,16 @@ void lnn_set_cpu(uint32_t thousandths) {
     set(&lan_metrics.cpu, thousandths, LNN_CPU);
 }
 
-void lnn_set_memory(uint32_t used_bytes, uint32_t available_bytes) {
-    const LNN_METRICS_LOCK_STATE state = begin();
-    lan_metrics.memory_used = used_bytes;
-    lan_metrics.memory_available = available_bytes;
-    lan_metrics.present |= LNN_MEMORY;
-    end(state);
-}
-
 void lnn_set_flash(uint32_t used_bytes, uint32_t size_bytes) {
     if (used_bytes > size_bytes) {
         refuse();
         return;
     }
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.flash_used = used_bytes;
     lan_metrics.flash_size = size_bytes;
     lan_metrics.present |= LNN_FLASH;
-    end(state);
+    end(open);
 }
 
 void lnn_set_temperature(int32_t millidegrees) {
@@ -263,10 +265,10 @@ void lnn_set_temperature(int32_t millidegrees) {
         refuse();
         return;
     }
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.temperature = millidegrees;
     lan_metrics.present |= LNN_TEMPERATURE;
-    end(state);
+    end(open);
 }
 
 void lnn_set_uptime(uint64_t ticks) {
@@ -274,16 +276,16 @@ void lnn_set_uptime(uint64_t ticks) {
         refuse();
         return;
     }
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.uptime_ticks = ticks;
     lan_metrics.present |= LNN_UPTIME;
-    end(state);
+    end(open);
 }
 
 void lnn_set_absent(uint32_t bits) {
-    const LNN_METRICS_LOCK_STATE state = begin();
+    const section open = begin();
     lan_metrics.present &= ~bits;
-    end(state);
+    end(open);
 }
 
 /* Four bits at a time: 64 bytes of table. */

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define LNN_METRICS_MAGIC 0x4D4E4E4Cu /* the bytes "LNNM" */
-#define LNN_METRICS_LAYOUT 1u
+#define LNN_METRICS_LAYOUT 2u
 #define LNN_METRICS_BYTES 448u
 #define LNN_LATENCY_BUCKETS 16u    /* 15 edges, and what is above the last one */
 #define LNN_CONFIDENCE_BUCKETS 10u /* tenths */
@@ -34,7 +34,7 @@ extern "C" {
 #define LNN_CONFIDENCE (1u << 1)
 #define LNN_POWER (1u << 2)
 #define LNN_ENERGY (1u << 3)
-#define LNN_MEMORY (1u << 4)
+#define LNN_MEMORY_USED (1u << 4)
 #define LNN_FLASH (1u << 5)
 #define LNN_TEMPERATURE (1u << 6)
 #define LNN_BATTERY_LIFE (1u << 7)
@@ -47,6 +47,7 @@ extern "C" {
 #define LNN_FRAMES (1u << 14)
 #define LNN_DROPPED (1u << 15)
 #define LNN_ERRORS (1u << 16)
+#define LNN_MEMORY_AVAILABLE (1u << 17)
 
 /* Little-endian, as it lies in RAM and in the frame. The number in front is the offset in bytes. */
 typedef struct {
@@ -125,7 +126,8 @@ void lnn_set_drift_reference(const int32_t edges[LNN_DRIFT_BUCKETS - 1u], const 
 void lnn_record_feature(int32_t value);
 
 /* Gauges: what is so now. */
-void lnn_set_memory(uint32_t used_bytes, uint32_t available_bytes);
+void lnn_set_memory_used(uint32_t bytes);
+void lnn_set_memory_available(uint32_t bytes);
 void lnn_set_flash(uint32_t used_bytes, uint32_t size_bytes);
 void lnn_set_temperature(int32_t millidegrees);
 void lnn_set_battery_life(uint32_t hours);

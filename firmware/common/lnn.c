@@ -110,6 +110,16 @@ static void metrics(const lan_args *args) {
     lan_metrics_print();
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winfinite-recursion"
+/* The stack overflows, on purpose. */
+__attribute__((noinline)) static uint32_t descend(volatile uint32_t depth) {
+    volatile uint32_t ballast[8];
+    ballast[depth & 7u] = depth;
+    return descend(depth + 1u) + ballast[depth & 7u];
+}
+#pragma GCC diagnostic pop
+
 static void fault(const lan_args *args) {
     char text[192];
     if (args->count == 2) {
@@ -125,7 +135,7 @@ static void fault(const lan_args *args) {
         port_fault_hard();
     } else if (args->count == 3 && lan_same(args->word[2], "stack")) {
         out_line("m-lnn-fault-stack");
-        port_fault_stack();
+        (void)descend(0u);
     } else {
         lan_error("lnn fault takes hard or stack");
     }

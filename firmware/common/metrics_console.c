@@ -5,7 +5,7 @@
 #include "out.h"
 
 void lan_metrics_print(void) {
-    lnn_metrics frame;
+    static lnn_metrics frame; /* too large for the stack */
     lan_metrics_refresh();
     lnn_metrics_snapshot(&frame);
     const unsigned char *const bytes = (const unsigned char *)&frame;

@@ -86,9 +86,19 @@ void lan_metrics_frame(uint32_t cycles, int ran) {
 void lan_metrics_refresh(void) {
     const uint64_t now = port_now();
     int32_t millidegrees;
+    uint32_t used, available;
     lnn_set_uptime(now);
     measure_cpu(now);
     if (port_temperature(&millidegrees)) {
         lnn_set_temperature(millidegrees);
+    }
+    if (port_memory_used(&used)) {
+        lnn_set_memory_used(used);
+    }
+    if (port_memory_available(&available)) {
+        lnn_set_memory_available(available);
+    }
+    if (port_flash(&used, &available)) {
+        lnn_set_flash(used, available);
     }
 }

@@ -43,13 +43,19 @@ uint64_t port_asleep(void);
 /* The chip's own temperature in thousandths of a degree Celsius; 0 = it has no sensor, and *millidegrees is untouched. */
 int port_temperature(int32_t *millidegrees);
 
+/* RAM, in bytes: used at most since start-up, static variables and stack; never used. 0 = the port cannot tell, and *bytes is
+ * untouched. */
+int port_memory_used(uint32_t *bytes);
+int port_memory_available(uint32_t *bytes);
+/* Flash, in bytes: what the image fills, and how much there is; 0 = there is none. */
+int port_flash(uint32_t *used, uint32_t *size);
+
 /* Stack: bytes reserved, and bytes ever used (the high-water mark of the painted stack). */
 uint32_t port_stack_size(void);
 uint32_t port_stack_used(void);
 
-/* Deliberate faults, for the harness's own tests. Do not return. */
+/* An instruction that cannot be run, on purpose, for the harness's own tests. */
 _Noreturn void port_fault_hard(void);
-_Noreturn void port_fault_stack(void);
 
 /* The last fault since power came on, if the RAM still holds it (a reset keeps it): one line of text without line end,
  * written to `text`; returns its length, 0 if there was none. */

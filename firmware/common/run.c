@@ -96,7 +96,7 @@ static uint32_t run_frames(int (*run)(const int16_t pcm[LAN_FRAME], float elapse
         if (pace_ms == 0u) {
             continue;
         }
-        while (port_now() > next.due) { /* too slow: these starts are lost, and so is their audio */
+        while (port_now() > next.due && next.due < until) { /* too slow: these starts are lost, and so is their audio */
             s_counts.overruns++;
             lnn_record_dropped(1u);
             elapsed += step;
@@ -123,15 +123,16 @@ void lan_print_results(void) {
     out_line("");
 }
 
-/* Refuse to work on a buffer that `db` has not filled yet; says so and returns 1 if it has not. */
-static int refuse_partial(const int16_t **loaded, uint32_t *count) {
-    if (lan_buffer_audio(loaded, count) != LAN_BUFFER_PARTIAL) {
+/* Refuse to work on a buffer that `db` has not filled yet, or with half a sample; says so and returns 1 if it is so. */
+static int refuse_unfit(const int16_t **loaded, uint32_t *count) {
+    const lan_buffer_state state = lan_buffer_audio(loaded, count);
+    if (state == LAN_BUFFER_EMPTY || *count != 0u) {
         return 0;
     }
     out("e-[Input db has ");
     out_u32(lan_buffer_loaded());
     out(" bytes, expected ");
-    out_u32(lan_buffer_expected());
+    out_u32(state == LAN_BUFFER_PARTIAL ? lan_buffer_expected() : (uint32_t)sizeof **loaded);
     out_line("]");
     return 1;
 }
@@ -149,7 +150,7 @@ void lan_infer(const lan_args *args) {
         lan_error("Inference warmup must be >=0");
         return;
     }
-    if (refuse_partial(&loaded, &loaded_count)) {
+    if (refuse_unfit(&loaded, &loaded_count)) {
         return;
     }
 
@@ -188,7 +189,7 @@ void lan_listen(uint32_t duration_ms) {
     const int16_t *loaded;
     uint32_t loaded_count;
 
-    if (refuse_partial(&loaded, &loaded_count)) {
+    if (refuse_unfit(&loaded, &loaded_count)) {
         return;
     }
     lan_hear_forget();

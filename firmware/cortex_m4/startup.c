@@ -9,14 +9,13 @@
 
 extern uint32_t __data_start[], __data_end[], __bss_start[], __bss_end[];
 extern const uint32_t __data_load[];
-extern uint32_t __stack_guard[], __stack_bottom[], __stack_top[];
+extern uint32_t __stack_guard[];
 
-#define PAINT 0xA5A5A5A5u
 #define GUARD_LOG2 8u /* 256 bytes, one MPU region; the linker script aligns it */
 
 _Noreturn void startup(void); /* called from reset_entry's assembly only */
 
-/* Nothing may be on the stack while it is painted: assembly. */
+/* Nothing may be on the stack while it is painted: assembly. memory.c looks for the paint. */
 __attribute__((naked)) void reset_entry(void) {
     __asm volatile("ldr r0, =__stack_guard\n"
                    "ldr r1, =__stack_top\n"
@@ -59,14 +58,4 @@ __attribute__((used)) _Noreturn void startup(void) {
     (void)main();
     for (;;) {
     }
-}
-
-uint32_t port_stack_size(void) { return (uint32_t)__stack_top - (uint32_t)__stack_bottom; }
-
-uint32_t port_stack_used(void) {
-    const volatile uint32_t *word = __stack_bottom;
-    while (word < __stack_top && *word == PAINT) {
-        word++;
-    }
-    return (uint32_t)__stack_top - (uint32_t)word;
 }

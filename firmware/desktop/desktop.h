@@ -8,7 +8,8 @@
 /* common/app.c's main(), under the name that build.mk gives it: this process has a main() of its own. */
 int lan_app(void);
 
-/* Stack of the firmware's thread: lowest byte, size, and the guard below it, all in bytes. */
+/* Stack of the firmware's thread: lowest byte, size, and the guard below it, all in bytes. It is filled with the paint. */
+#define DESKTOP_STACK_PAINT 0xa5u
 typedef struct {
     unsigned char *bottom;
     size_t size, guard;

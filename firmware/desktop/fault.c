@@ -96,18 +96,3 @@ size_t port_last_fault(char *text, size_t size) {
 }
 
 _Noreturn void port_fault_hard(void) { __builtin_trap(); }
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Winfinite-recursion"
-__attribute__((noinline)) static uint32_t descend(volatile uint32_t depth) {
-    volatile uint32_t ballast[8];
-    ballast[depth & 7u] = depth;
-    return descend(depth + 1u) + ballast[depth & 7u];
-}
-#pragma GCC diagnostic pop
-
-_Noreturn void port_fault_stack(void) {
-    (void)descend(0u);
-    for (;;) {
-    }
-}

@@ -11,7 +11,6 @@
 #include "port.h"
 
 #define STACK_BYTES 65536u
-#define STACK_PAINT 0xa5u
 
 desktop_stack desktop_firmware_stack;
 
@@ -34,7 +33,7 @@ static int reserve_stack(void) {
         return 0;
     }
     desktop_firmware_stack = (desktop_stack){room + page, STACK_BYTES, page};
-    (void)memset(room + page, STACK_PAINT, STACK_BYTES);
+    (void)memset(room + page, DESKTOP_STACK_PAINT, STACK_BYTES);
     return 1;
 }
 
@@ -60,16 +59,4 @@ int main(int argc, char **argv) {
     }
     (void)pthread_join(thread, NULL);
     return 0;
-}
-
-uint32_t port_stack_size(void) { return (uint32_t)desktop_firmware_stack.size; }
-
-/* What the C library keeps of the thread at the top counts as used. */
-uint32_t port_stack_used(void) {
-    const desktop_stack *stack = &desktop_firmware_stack;
-    size_t untouched = 0;
-    while (untouched < stack->size && ((volatile unsigned char *)stack->bottom)[untouched] == STACK_PAINT) {
-        untouched++;
-    }
-    return (uint32_t)(stack->size - untouched);
 }

@@ -113,8 +113,10 @@ const char *markers_open(const char *path) {
         ring->capacity == 0u || (ring->capacity & (ring->capacity - 1u)) != 0u || ring->capacity > room) {
         return "it is not a ring of markers of this layout";
     }
-    for (size_t i = 0; i < ring->capacity; i += 64u) { /* every page is there before a window could wait for it */
-        (void)*(volatile uint64_t *)&ring->events[i].stamp_ns;
+    /* every page is there, and may be written, before a window could wait for it; a write changes nothing */
+    for (size_t i = 0; i < ring->capacity; i += 64u) {
+        volatile uint64_t *const stamp = &ring->events[i].stamp_ns;
+        *stamp = *stamp;
     }
     ring->resolution_ns = clock_getres(CLOCK_MONOTONIC, &step) == 0 ? (uint64_t)step.tv_nsec : NS;
     ring->cost_ns = cost_ns();

@@ -4,7 +4,7 @@
 
 FSDD: the free spoken digit dataset's recordings. DIR: {speaker}.npz of every speaker, made by
 `train.py --without SPEAKER --epochs N --out DIR/SPEAKER.npz`, and epochs.txt with N. Writes evaluation.json
-and the measured part of README.md. Needs numpy only.
+and the measured part of README.md. Needs numpy and pytest-lan-hil itself, whose sounds training never heard.
 """
 
 from __future__ import annotations
@@ -26,10 +26,12 @@ from liquid.noises import kinds_of_noise, kinds_of_unknown
 from liquid.recipe import Recipe
 from liquid.scores import Share, by, confusion, heard_labels, share
 from liquid.weights import WEIGHTS_FILE, Weights, load_weights
+from pytest_lan_hil.run.sounds import KINDS, non_speech
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "datasets" / "spoken-digits"
 SOUNDS_OF_EACH = 60
+HARNESS_SOUNDS_OF_EACH = 120  # 40 in each of three loudnesses
 
 
 def of_recordings(recordings: list[Recording], weights: Weights) -> dict[str, Any]:
@@ -62,6 +64,17 @@ def no_speech(weights: Weights) -> dict[str, Any]:
         heard = answers(hear(clips, weights), weights).argmax(axis=1)
         found[kind] = Share(int((heard >= SILENCE).sum()), SOUNDS_OF_EACH).as_json()
     return found
+
+
+def harness_sounds(weights: Weights) -> dict[str, Any]:
+    """The same of the sounds of the `robustness` fixture, whose makers are not those of the training."""
+    sounds = list(non_speech(HARNESS_SOUNDS_OF_EACH * len(KINDS)))
+    heard = answers(hear([sound.samples for sound in sounds], weights), weights).argmax(axis=1)
+    no_digit = dict.fromkeys(KINDS, 0)
+    for sound, label in zip(sounds, heard, strict=True):
+        no_digit[sound.kind] += int(label >= SILENCE)
+    shares = {kind: Share(right, HARNESS_SOUNDS_OF_EACH).as_json() for kind, right in no_digit.items()}
+    return {"all": Share(sum(no_digit.values()), len(sounds)).as_json(), "by_kind": shares}
 
 
 def left_out(recordings: list[Recording], folder: Path) -> dict[str, Any]:
@@ -107,6 +120,7 @@ def main() -> None:
         "left_out": left_out(people, arguments.left_out),
         "shipped": of_recordings(read_folder(arguments.shipped), weights),
         "no_speech": no_speech(weights),
+        "harness_sounds": harness_sounds(weights),
         "costs": costs(validation, weights),
     }
     (HERE / "evaluation.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 #include "nrf52840.h"
 #include "port.h"
 #include "registers.h"
+#include "startup.h"
 
 /* The crystal needs 0.25 s typically; after a second it is not there. */
 #define LFXO_LIMIT_MS 1000u

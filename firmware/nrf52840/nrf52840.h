@@ -20,7 +20,4 @@ void uart_start(void); /* pins, baud rate, transmitter and receiver on */
 void uart_stop(void);  /* waits until both have come to rest; peripheral off */
 void uart_irq(void);
 
-/* port.c: sleep with interrupts masked, counted by port_asleep(); returns with them still masked, an interrupt pending */
-void sleep_masked(void);
-
 #endif

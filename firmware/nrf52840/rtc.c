@@ -2,6 +2,7 @@
 #include "nrf52840.h"
 #include "port.h"
 #include "registers.h"
+#include "startup.h"
 
 #define COUNTER_BITS 24u
 #define COUNTER_MASK ((1u << COUNTER_BITS) - 1u)

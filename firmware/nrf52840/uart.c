@@ -8,14 +8,11 @@
 #include "nrf52840.h"
 #include "port.h"
 #include "registers.h"
-
-#define RING 2048u /* power of two: bytes that may arrive while one long answer is being sent */
+#include "ring.h"
+#include "startup.h"
 
 static volatile uint8_t s_slot[2];
 static volatile uint32_t s_active; /* slot that the running transfer fills */
-static volatile uint8_t s_ring[RING];
-static volatile uint32_t s_head, s_tail; /* head: written by the handler; tail: by port_getc */
-static volatile uint32_t s_lost, s_lost_at; /* bytes of the gap that was not reported yet; s_head where it lies */
 static volatile uint32_t s_sent;
 
 /* Bulk reception. s_bulk_next: the next transfer is the long one; s_bulk: the running one is. */
@@ -29,26 +26,13 @@ static void clear(volatile uint32_t *event) {
     (void)*event;
 }
 
-static void note_loss(void) {
-    if (s_lost == 0u) {
-        s_lost_at = s_head;
-    }
-    s_lost = s_lost + 1u;
-}
-
 /* A byte from a slot: to who waits for many, or else into the ring. */
 static void take(uint8_t byte) {
     if (s_filled < s_wanted) {
         s_to[s_filled] = byte;
         s_filled = s_filled + 1u;
-        return;
-    }
-    const uint32_t head = s_head;
-    if (s_lost != 0u || head - s_tail == RING) { /* after a loss nothing is kept until it is reported: one gap */
-        note_loss();
     } else {
-        s_ring[head % RING] = byte;
-        s_head = head + 1u;
+        ring_put(byte);
     }
 }
 
@@ -142,7 +126,7 @@ void uart_irq(void) {
     if (error != 0u) { /* before ENDRX: the byte that it garbled is behind the mark */
         clear(&UARTE0_EVENTS_ERROR);
         UARTE0_ERRORSRC = UARTE0_ERRORSRC; /* overrun, framing, break: clear by writing ones */
-        note_loss();
+        ring_lose();
     }
     if (ended != 0u) { /* before RXSTARTED: the next transfer's start may be pending as well */
         clear(&UARTE0_EVENTS_ENDRX);
@@ -158,43 +142,10 @@ void uart_irq(void) {
     }
 }
 
-int port_getc(void) {
-    const uint32_t tail = s_tail;
-    if (tail == s_head) {
-        return -1;
-    }
-    const int c = s_ring[tail % RING];
-    s_tail = tail + 1u;
-    return c;
-}
-
-uint32_t port_take_rx_lost(void) {
-    const uint32_t primask = irq_mask();
-    uint32_t lost = 0u;
-    if (s_lost != 0u && (int32_t)(s_tail - s_lost_at) >= 0) {
-        lost = s_lost;
-        s_lost = 0u;
-    }
-    irq_restore(primask);
-    return lost;
-}
-
-void port_wait_input(void) {
-    const uint32_t primask = irq_mask();
-    if (s_head == s_tail && s_lost == 0u) {
-        sleep_masked();
-    }
-    irq_restore(primask);
-}
-
 void port_read_start(uint8_t *to, size_t length) {
     const uint32_t primask = irq_mask();
     s_to = to;
-    s_filled = 0u;
-    for (; s_filled < length && s_tail != s_head; s_tail = s_tail + 1u) {
-        to[s_filled] = s_ring[s_tail % RING];
-        s_filled = s_filled + 1u;
-    }
+    s_filled = ring_take(to, length);
     s_wanted = length;
     UARTE0_EVENTS_RXDRDY = 0u;
     irq_restore(primask);

@@ -2,6 +2,7 @@
  * for the time, wake-up timer for the sleep. */
 #include "port.h"
 #include "registers.h"
+#include "startup.h"
 #include "stm32f412.h"
 
 #define WAKEUP_DIVIDER 2u /* its steps are two periods of the RTC's clock */

@@ -24,8 +24,4 @@ void uart_stop(void);  /* peripheral off, clocks off, line high */
 void uart_irq(void);
 void uart_dma_irq(void);
 
-/* port.c: sleep with interrupts masked, counted by port_asleep(); returns with them still masked, an interrupt pending.
- * In quiet mode this is Stop mode, and the core is back on the PLL when it returns. */
-void sleep_masked(void);
-
 #endif

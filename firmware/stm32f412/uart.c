@@ -5,40 +5,25 @@
 #include "fault.h"
 #include "port.h"
 #include "registers.h"
+#include "ring.h"
+#include "startup.h"
 #include "stm32f412.h"
 
 #define BAUD 115200u
-#define RING 2048u  /* power of two: bytes that may arrive while one long answer is being sent */
 #define CIRCLE 64u  /* bytes of the circular transfer: the handler must come within half of it, 2.8 ms */
 #define RX 1u       /* stream */
 #define TX 3u
 
 static volatile uint8_t s_circle[CIRCLE];
 static uint32_t s_taken; /* bytes of it that are in the ring already; position of the next */
-static volatile uint8_t s_ring[RING];
-static volatile uint32_t s_head, s_tail;    /* head: written by the handlers; tail: by port_getc */
-static volatile uint32_t s_lost, s_lost_at; /* bytes of the gap that was not reported yet; s_head where it lies */
 static volatile uint32_t s_sent;
 static volatile uint32_t s_wanted, s_filled; /* bulk reception; it runs while filled < wanted */
-
-static void note_loss(void) {
-    if (s_lost == 0u) {
-        s_lost_at = s_head;
-    }
-    s_lost = s_lost + 1u;
-}
 
 /* What DMA has brought into the circle, up to the last `keep` bytes, into the ring. */
 static void drain(uint32_t keep) {
     const uint32_t position = CIRCLE - DMA1_NDTR(RX);
     for (uint32_t n = (position - s_taken) % CIRCLE; n > keep; n--) {
-        const uint32_t head = s_head;
-        if (s_lost != 0u || head - s_tail == RING) { /* after a loss nothing is kept until it is reported: one gap */
-            note_loss();
-        } else {
-            s_ring[head % RING] = s_circle[s_taken];
-            s_head = head + 1u;
-        }
+        ring_put(s_circle[s_taken]);
         s_taken = (s_taken + 1u) % CIRCLE;
     }
 }
@@ -125,10 +110,10 @@ void uart_irq(void) {
             }
         } else if (s_filled == s_wanted) { /* the last byte is the garbled one: it is behind the mark */
             drain(1u);
-            note_loss();
+            ring_lose();
             drain(0u);
         } else {
-            note_loss();
+            ring_lose();
         }
     }
     if ((status & USART_SR_TC) != 0u && (USART3_CR1 & USART_CR1_TCIE) != 0u) {
@@ -137,43 +122,11 @@ void uart_irq(void) {
     }
 }
 
-int port_getc(void) {
-    const uint32_t tail = s_tail;
-    if (tail == s_head) {
-        return -1;
-    }
-    const int c = s_ring[tail % RING];
-    s_tail = tail + 1u;
-    return c;
-}
-
-uint32_t port_take_rx_lost(void) {
-    const uint32_t primask = irq_mask();
-    uint32_t lost = 0u;
-    if (s_lost != 0u && (int32_t)(s_tail - s_lost_at) >= 0) {
-        lost = s_lost;
-        s_lost = 0u;
-    }
-    irq_restore(primask);
-    return lost;
-}
-
-void port_wait_input(void) {
-    const uint32_t primask = irq_mask();
-    if (s_head == s_tail && s_lost == 0u) {
-        sleep_masked();
-    }
-    irq_restore(primask);
-}
-
 void port_read_start(uint8_t *to, size_t length) {
     const uint32_t primask = irq_mask();
     receive_stop();
     drain(0u);
-    uint32_t filled = 0u;
-    for (; filled < length && s_tail != s_head; s_tail = s_tail + 1u) {
-        to[filled++] = s_ring[s_tail % RING];
-    }
+    const uint32_t filled = ring_take(to, length);
     s_filled = filled;
     s_wanted = length;
     if (filled < length) {

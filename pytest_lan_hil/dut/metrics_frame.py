@@ -1,6 +1,6 @@
 """The block of the C metrics library, from bytes to `DeviceMetrics`. Pure; `metrics_source` gets the bytes.
 
-Layout 1, as firmware/common/liquid_audio_metrics.h has it: little-endian, 448 bytes, the last four of which
+Layout 2, as firmware/common/liquid_audio_metrics.h has it: little-endian, 448 bytes, the last four of which
 are the CRC-32 (zlib's) of those before it in a frame, and 0 in RAM. What is damaged or can't be is refused
 with the reason, so that no damaged byte ever looks like a measurement.
 """
@@ -25,7 +25,7 @@ from pytest_lan_hil.dut.metrics_values import (
 from pytest_lan_hil.model.errors import DutProtocolError
 
 MAGIC = b"LNNM"
-LAYOUT = 1
+LAYOUT = 2
 
 # What can be: a counter that resolves microseconds, silicon that works, a device younger than a century.
 CYCLE_HZ = range(1_000_000, 4_000_000_001)
@@ -82,7 +82,7 @@ class Present(IntFlag):
     CONFIDENCE = auto()
     POWER = auto()
     ENERGY = auto()
-    MEMORY = auto()
+    MEMORY_USED = auto()
     FLASH = auto()
     TEMPERATURE = auto()
     BATTERY_LIFE = auto()
@@ -95,6 +95,7 @@ class Present(IntFlag):
     FRAMES = auto()
     DROPPED = auto()
     ERRORS = auto()
+    MEMORY_AVAILABLE = auto()
 
 
 class Defect(str, Enum):
@@ -197,8 +198,8 @@ def _values(block: Block) -> DeviceMetrics:
             if Present.ENERGY in known
             else None
         ),
-        memory_used=block.memory_used if Present.MEMORY in known else None,
-        memory_available=block.memory_available if Present.MEMORY in known else None,
+        memory_used=block.memory_used if Present.MEMORY_USED in known else None,
+        memory_available=block.memory_available if Present.MEMORY_AVAILABLE in known else None,
         flash_used=block.flash_used if Present.FLASH in known else None,
         flash_size=block.flash_size if Present.FLASH in known else None,
         temperature_degc=block.temperature / 1000 if Present.TEMPERATURE in known else None,

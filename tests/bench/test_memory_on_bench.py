@@ -52,7 +52,7 @@ def test_a_stack_overflow_is_the_duts_failure_with_function_and_line(session: Se
     assert test["outcome"] == "failed"
     assert re.search(
         r"the main stack overflowed into its guard, raised in (or below )?descend\(\)"
-        r" \(cortex_m4/fault\.c:\d+\)",
+        r" \(common/lnn\.c:\d+\)",
         test["message"],
     )
     assert session.test("test_goes_on")["outcome"] == "passed"

@@ -50,6 +50,20 @@ def _costs(costs: Json) -> str:
     return f"| | float32 | int8 weights |\n|---|---|---|\n{lines}\n"
 
 
+def _sounds(shares: dict[str, Json]) -> str:
+    return _table("sound", shares).replace("right", "no digit heard").replace("accuracy", "share")
+
+
+def _over_speakers(shares: dict[str, Json]) -> str:
+    percents = [found["percent"] for found in shares.values()]
+    mean = sum(percents) / len(percents)
+    return (
+        f"On average over the {len(percents)} speakers {mean:.1f} %, "
+        f"from {min(percents):.1f} to {max(percents):.1f} %: this, and not the validation part, says what "
+        "somebody new may expect. The intervals above hold for more recordings of the same speaker.\n"
+    )
+
+
 def render(found: Json) -> str:
     """The Markdown between BEGIN and END, both included."""
     validation, shipped = found["validation"], found["shipped"]
@@ -65,13 +79,18 @@ def render(found: Json) -> str:
         "### A speaker who was left out of training\n",
         "Trained anew without the speaker "
         f"({found['left_out']['epochs']} epochs instead of {found['left_out']['full_epochs']}), "
-        "asked all of the speaker's recordings.\n",
+        "asked all of the speaker's recordings but the official test part.\n",
         _table("speaker left out", found["left_out"]["by_speaker"]),
+        _over_speakers(found["left_out"]["by_speaker"]),
         "### The evaluation set that ships (synthesizers, easier than people)\n",
         _table("", {"all": shipped["all"]}),
         _table("label", shipped["by_label"]),
-        "### Sounds that are no speech: how often is a digit heard?\n",
-        _table("sound", found["no_speech"]).replace("right", "no digit heard").replace("accuracy", "share"),
+        "### Sounds that are no speech\n",
+        "Of the makers that the training used, from other random numbers (`liquid/noises.py`):\n",
+        _sounds(found["no_speech"]),
+        "Of other makers, which the training did not know: those of the harness's own test "
+        "(`pytest_lan_hil/run/sounds.py`), a third each at -15, -25 and -40 dB of full scale:\n",
+        _sounds({"all": found["harness_sounds"]["all"]} | found["harness_sounds"]["by_kind"]),
         "### float32 or int8\n",
         _costs(found["costs"]),
         END,

@@ -136,10 +136,10 @@ def test_a_console_line_is_the_frame_in_hex() -> None:
     ("changes", "defect", "words"),
     [
         ({"magic": b"XNNM"}, Defect.MAGIC, "lnn_metrics_init"),
-        ({"layout": 2}, Defect.LAYOUT, "layout 2 of 448 bytes"),
+        ({"layout": 1}, Defect.LAYOUT, "layout 1 of 448 bytes"),
         ({"size": 452}, Defect.LAYOUT, "of 452 bytes"),
         ({"sequence": 41}, Defect.TORN, "being written"),
-        ({"present": 1 << 17}, Defect.RANGE, "no name here"),
+        ({"present": 1 << len(Present)}, Defect.RANGE, "no name here"),
         ({"uptime_ticks": 1 << 63}, Defect.RANGE, "uptime"),
         ({"tick_hz": 0}, Defect.RANGE, "uptime"),
         ({"cycle_hz": 1000}, Defect.RANGE, "latencies"),

@@ -179,6 +179,20 @@ class HostConsole:
         ctypes.c_int.in_dll(self._library, "host_has_thermometer").value = 1
         ctypes.c_int32.in_dll(self._library, "host_temperature").value = millidegrees
 
+    def fills(self, *, memory: tuple[int, int] = (0, 0), flash: tuple[int, int] = (0, 0)) -> None:
+        """Bytes used and available, and bytes used of how many, as the port knows them from now on."""
+        names = ("memory_used", "memory_available", "flash_used", "flash_size")
+        for name, value in zip(names, (*memory, *flash), strict=True):
+            ctypes.c_uint32.in_dll(self._library, f"host_{name}").value = value
+
+    def keeps_fault(self, text: str) -> None:
+        """What the port has kept of the last fault."""
+        (ctypes.c_char * 256).in_dll(self._library, "host_last_fault").value = text.encode("ascii")
+
+    def run_to(self, ticks: int) -> None:
+        """The device has been on for so many ticks of 1/32768 s."""
+        ctypes.c_uint64.in_dll(self._library, "host_now").value = ticks
+
     def shut_gate(self) -> None:
         """From now on the network is left asleep in every frame."""
         ctypes.c_int.in_dll(self._library, "host_shut").value = 1

@@ -134,9 +134,13 @@ class Model:
             return
         self.drift_buckets[bisect.bisect_right(self.drift_edges, value)] += 1
 
-    def set_memory(self, used: int, available: int) -> None:
-        self.values |= {"memory_used": used, "memory_available": available}
-        self.present |= Present.MEMORY
+    def set_memory_used(self, size: int) -> None:
+        self.values["memory_used"] = size
+        self.present |= Present.MEMORY_USED
+
+    def set_memory_available(self, size: int) -> None:
+        self.values["memory_available"] = size
+        self.present |= Present.MEMORY_AVAILABLE
 
     def set_flash(self, used: int, size: int) -> None:
         if used > size:

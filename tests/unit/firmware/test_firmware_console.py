@@ -107,6 +107,45 @@ def test_a_buffer_half_full_is_never_taken_for_audio(host: HostConsole) -> None:
     assert host.ask("infer 1 0")[-1].startswith("m-results-[")
 
 
+def test_half_a_sample_is_no_audio_and_no_reason_to_hear_something_else(host: HostConsole) -> None:
+    host.ask("db load 1")
+    assert host.ask("db 01") == ["m-load-done"]
+    for command in ("infer 1 0", "lnn listen 100"):
+        assert host.ask(command) == ["e-[Input db has 1 bytes, expected 2]"]
+        assert "R" not in host.trace
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("db print 1 5", "db print offset must be a number from 0 to 4"),
+        ("db print 1 x", "db print offset must be a number from 0 to 4"),
+        ("db print 3 2", "db print count must be a number from 0 to 2"),
+        ("db print -1", "db print count must be a number from 0 to 4"),
+    ],
+)
+def test_no_byte_outside_the_buffer_is_printed(host: HostConsole, command: str, error: str) -> None:
+    host.ask("db load 4")
+    host.ask("db 01020304")
+    assert host.ask(command) == [f"e-[{error}]"]
+
+
+def test_the_last_fault_is_told_as_the_port_kept_it(host: HostConsole) -> None:
+    assert host.ask("lnn fault") == ["m-lnn-fault-[none]"]
+    host.keeps_fault("fault hardfault pc=0x00001234")
+    assert host.ask("lnn fault") == ["m-lnn-fault-[fault hardfault pc=0x00001234]"]
+    for command in ("lnn fault soft", "lnn fault hard now"):
+        assert host.ask(command) == ["e-[lnn fault takes hard or stack]"]
+
+
+@pytest.mark.parametrize("ticks", [0, 1, 32_767, 1 << 32, (1 << 64) // 1_000_000 + 12_345, 1 << 50])
+def test_the_time_is_right_modulo_its_width_however_long_the_device_has_run(
+    host: HostConsole, ticks: int
+) -> None:
+    host.run_to(ticks)
+    assert host.ask("timestamp") == [f"m-lap-us-{ticks * 1_000_000 // 32_768 % (1 << 32)}"]
+
+
 def test_infer_answers_as_the_reference_does(host: HostConsole) -> None:
     lines = host.ask("infer 3 2")
     patterns = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import time
 import zlib
@@ -15,6 +16,7 @@ from desktop_image import FIRMWARE, build_desktop
 from firmware_host import HostConsole
 
 from pytest_lan_hil.dut.console import Console
+from pytest_lan_hil.dut.metrics_frame import parse_line
 from pytest_lan_hil.dut.process import open_process
 from pytest_lan_hil.dut.program import load_program
 from pytest_lan_hil.dut.unprobed import UnprobedDut
@@ -67,6 +69,19 @@ def test_the_identity_names_the_tree_of_the_sources(desktop: UnprobedDut) -> Non
     spec.loader.exec_module(stamp)
     parts = [FIRMWARE / part for part in ("Makefile", "common", "desktop", "tools")]
     assert desktop.identity().git == stamp.git_tree(parts).hex()
+
+
+def test_the_process_knows_its_memory_as_the_kernel_counts_it_and_no_flash(desktop: UnprobedDut) -> None:
+    desktop.infer(3)
+    (line,) = (line for line in desktop.command("lnn metrics") if line.startswith("m-lnn-metrics-"))
+    known = parse_line(line)
+    process = desktop.console.description.split()[1]
+    status = Path(f"/proc/{process}/status").read_text("utf-8")
+    (kernel_kib,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    assert known.memory_used is not None
+    # the kernel brings its count up to date now and then: proc_pid_status(5)
+    assert 0 <= int(kernel_kib) * 1024 - known.memory_used < 1 << 20
+    assert (known.memory_available, known.flash_used, known.flash_size) == (None, None, None)
 
 
 def test_the_network_answers_bit_for_bit_as_the_tested_library(

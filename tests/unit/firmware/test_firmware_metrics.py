@@ -24,7 +24,8 @@ def test_before_any_audio_only_what_is_counted_and_the_clock_are_known(host: Hos
     host.start()
     known = metrics(host)
     assert (known.dropped, known.errors, known.frames, known.latency) == (0, 0, None, None)
-    assert (known.temperature_degc, known.memory_used, known.battery_h, known.accuracy) == (None,) * 4
+    unknown = (known.temperature_degc, known.memory_used, known.memory_available, known.flash_used)
+    assert (*unknown, known.battery_h, known.battery_v, known.accuracy, known.power) == (None,) * 8
     assert known.uptime_s == pytest.approx(200 / TICK_HZ, abs=0.1)
     assert known.features is not None
     assert known.features.n == 0
@@ -72,6 +73,23 @@ def test_the_temperature_is_read_anew_at_each_reading(host: HostConsole) -> None
     for millidegrees in (21_500, -4_250):
         host.warm_to(millidegrees)
         assert metrics(host).temperature_degc == millidegrees / 1000
+
+
+def test_memory_and_flash_are_known_where_the_port_knows_them(host: HostConsole) -> None:
+    host.fills(memory=(20_000, 242_144), flash=(70_000, 1 << 20))
+    known = metrics(host)
+    assert (known.memory_used, known.memory_available) == (20_000, 242_144)
+    assert (known.flash_used, known.flash_size) == (70_000, 1 << 20)
+    host.start()
+    host.fills(memory=(4_000_000, 0))  # a process: what is left is not its own, and it has no flash
+    known = metrics(host)
+    assert (known.memory_used, known.memory_available, known.flash_used) == (4_000_000, None, None)
+
+
+def test_starts_that_lie_behind_the_end_of_listening_are_not_lost(host: HostConsole) -> None:
+    host.frame_takes(TICK_HZ * 150 // 1000)
+    host.ask("lnn listen 64")
+    assert (metrics(host).frames, metrics(host).dropped) == (1, 1)
 
 
 def test_receptions_that_go_wrong_are_errors_and_lost_audio_is_dropped(host: HostConsole) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from firmware_host import FIRMWARE, HostConsole
 
 from pytest_lan_hil.dut.image import load_image
+from pytest_lan_hil.dut.metrics_frame import parse_line
 from pytest_lan_hil.virtual.board import VirtualBoard
 
 
@@ -99,6 +101,26 @@ def test_firmware_greets_after_the_crystal_has_started(booted: Chip) -> None:
     first, lap, *rest = booted.greeting
     assert (first, rest) == ("m-timestamp-mode-performance", ["m-init-done", "m-ready"])
     assert int(lap.removeprefix("m-lap-us-")) / 1e6 < booted.kind.crystal_s
+
+
+def test_the_metrics_know_how_much_memory_and_flash_the_image_takes(chip: Chip) -> None:
+    image = load_image(chip.kind.image)
+    chip.ask("infer 5 0", 1.0)
+    chip.ask("lnn metrics", 0.5)  # the deepest that the stack is used below
+    metrics = parse_line(chip.ask("lnn metrics", 0.5)[0])
+    (stack,) = re.findall(r"used=(\d+)", chip.ask("lnn stack")[0])
+    assert metrics.memory_used == image.static_ram_bytes + int(stack)
+    assert metrics.memory_available == 256 * 1024 - metrics.memory_used
+    assert (metrics.flash_used, metrics.flash_size) == (image.flash_bytes, 1 << 20)
+
+
+def test_what_a_board_cannot_know_is_absent_from_its_metrics(chip: Chip) -> None:
+    chip.ask("infer 5 0", 1.0)
+    metrics = parse_line(chip.ask("lnn metrics", 0.5)[0])
+    unknown = {field.name for field in dataclasses.fields(metrics) if getattr(metrics, field.name) is None}
+    # a meter, a battery, and whoever knows the right answers are elsewhere
+    elsewhere = {"power", "energy", "battery_h", "battery_v", "accuracy", "false_positives"}
+    assert unknown == elsewhere | ({"temperature_degc"} if chip.kind.name == "stm32f412" else set())
 
 
 def test_a_garbled_byte_spoils_its_own_command_and_no_other(chip: Chip) -> None:

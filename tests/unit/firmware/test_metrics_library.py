@@ -34,12 +34,13 @@ CALLS = st.one_of(
         for name in (
             "record_confidence", "record_power", "record_energy", "record_accuracy", "record_false_positive",
             "record_dropped", "record_error", "set_battery_life", "set_battery_voltage", "set_cpu",
+            "set_memory_used", "set_memory_available",
         )
     ),
-    *(st.tuples(st.just(name), word, word) for name in ("set_memory", "set_flash")),
+    st.tuples(st.just("set_flash"), word, word),
     st.just(("record_frame",)),
     st.tuples(st.just("set_uptime"), st.integers(0, U64 - 1)),
-    st.tuples(st.just("set_absent"), st.integers(0, (1 << 17) - 1)),
+    st.tuples(st.just("set_absent"), st.integers(0, (1 << len(Present)) - 1)),
     st.tuples(st.just("drift_reference"), edges),
 )  # fmt: skip
 
@@ -80,7 +81,7 @@ def test_every_call_moves_the_sequence_by_two_and_leaves_it_even(library: Librar
     sequences = [_block(library).sequence]
     for name, *arguments in (
         ("record_latency", 5), ("record_confidence", 5), ("record_confidence", 1001), ("record_power", 5),
-        ("record_frame",), ("set_memory", 1, 2), ("set_uptime", 3), ("set_absent", 1),
+        ("record_frame",), ("set_flash", 1, 2), ("set_uptime", 3), ("set_absent", 1),
     ):  # fmt: skip
         library.call(name, *arguments)
         sequences.append(_block(library).sequence)
@@ -136,6 +137,18 @@ def test_what_nobody_recorded_is_absent_and_what_was_recorded_as_zero_is_zero(li
     assert (metrics.dropped, metrics.errors, metrics.temperature_degc) == (0, None, 0.0)
     library.call("set_absent", int(Present.TEMPERATURE))
     assert parse_frame(library.frame()).temperature_degc is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [("record_confidence", 1001), ("set_cpu", 1001), ("set_flash", 2, 1), ("set_temperature", -273_151)],
+)
+def test_a_value_that_cannot_be_is_counted_and_stays_absent(library: Library, call: tuple) -> None:
+    library.init(CYCLE_HZ, TICK_HZ)
+    name, *values = call
+    library.call(name, *(value % U32 for value in values))
+    block = _block(library)
+    assert (block.refused, block.present) == (1, 0)
 
 
 def test_budgets_of_5_12_and_15_ms_lie_on_edges_of_the_histogram(library: Library) -> None:

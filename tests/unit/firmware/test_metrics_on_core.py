@@ -46,14 +46,14 @@ class Interrupted(MetricsCore):
             self.step()
 
 
-def test_every_call_takes_less_than_100_cycles_and_less_than_150_where_nothing_is_cached(
+def test_every_call_takes_less_than_100_cycles_and_less_than_125_where_nothing_is_cached(
     tmp_path: Path,
 ) -> None:
     found = costs(tmp_path)
     calls = {name: cost for name, cost in found.items() if name.startswith(("lnn_record_", "lnn_set_"))}
-    assert len(calls) == 18
+    assert len(calls) == 19
     assert {name: most for name, (_, _, most) in calls.items() if most >= BAR_CYCLES} == {}
-    assert {name: first for name, (first, _, _) in calls.items() if first >= 1.5 * BAR_CYCLES} == {}
+    assert {name: first for name, (first, _, _) in calls.items() if first >= 1.25 * BAR_CYCLES} == {}
     # a function that did nothing would take a call and a return
     assert min(least for _, least, _ in calls.values()) > 20
 

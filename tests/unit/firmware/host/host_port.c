@@ -24,6 +24,8 @@ uint32_t host_frames;
 uint64_t host_asleep;             /* ticks */
 int host_has_thermometer;
 int32_t host_temperature;         /* thousandths of a degree */
+uint32_t host_memory_used, host_memory_available, host_flash_used, host_flash_size; /* bytes; 0: the port can't tell */
+char host_last_fault[256];        /* what is kept of it, "" = there was none */
 
 void host_note(char what) {
     if (s_noted + 1u < sizeof host_trace) {
@@ -57,6 +59,17 @@ int port_temperature(int32_t *millidegrees) {
     }
     return host_has_thermometer;
 }
+
+static int told(uint32_t known, uint32_t *bytes) {
+    if (known != 0u) {
+        *bytes = known;
+    }
+    return known != 0u;
+}
+
+int port_memory_used(uint32_t *bytes) { return told(host_memory_used, bytes); }
+int port_memory_available(uint32_t *bytes) { return told(host_memory_available, bytes); }
+int port_flash(uint32_t *used, uint32_t *size) { return told(host_flash_used, used) && told(host_flash_size, size); }
 
 void port_sleep_until(uint64_t tick) {
     host_note('S');
@@ -123,11 +136,10 @@ void port_quiet_leave(void) { host_note('q'); }
 uint32_t port_stack_size(void) { return 3840u; }
 uint32_t port_stack_used(void) { return 512u; }
 void port_fault_hard(void) { abort(); }
-void port_fault_stack(void) { abort(); }
 size_t port_last_fault(char *text, size_t size) {
-    (void)text;
-    (void)size;
-    return 0;
+    const size_t length = strlen(host_last_fault);
+    memcpy(text, host_last_fault, length < size ? length : size);
+    return length < size ? length : size;
 }
 
 /* The gate opens for every frame or for none, so that the order of events does not hang on what is heard. */
