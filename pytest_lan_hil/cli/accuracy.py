@@ -108,7 +108,7 @@ def _play(opened: _Opened, dataset: Dataset, path: Path, key: Key) -> tuple[Eval
     dut, labels = opened.dut, opened.labels
     with Journal(path, key) as journal:
         if all(name in journal.replies for name in wanted):
-            journal.clear()
+            journal.drop(set(wanted))
         resumed = sum(name in journal.replies for name in wanted)
         if resumed:
             note(f"going on after {resumed} of {len(wanted)} recordings ({path}); --restart starts anew")
@@ -118,5 +118,5 @@ def _play(opened: _Opened, dataset: Dataset, path: Path, key: Key) -> tuple[Eval
                 journal.append(reply)
                 advance(count / left)
         replies = tuple(journal.replies[name] for name in wanted)
-    source = f"firmware on {dut.console.description}"
+    source = "firmware on the DUT"
     return Evaluation(dataset, labels, replies, source, opened.bench.simulated), resumed

@@ -22,6 +22,9 @@ from pytest_lan_hil.run.live import Reading, source, watch
 EVERY_S = 1.0
 HEADINGS = ("quantity", "now", "since start", "unit", "from")
 DEVICE = "device"
+# Columns that a narrow terminal goes without, and what rich puts between two columns.
+_LEFT_OUT = ("from", "since start")
+_GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,30 @@ def cells(reading: Reading) -> list[Sequence[str]]:
     return [(row.title, _text(row.piece), _text(row.total), row.unit, row.source) for row in rows(reading)]
 
 
+def fitted(lines: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Headings and `lines` for a terminal of so many columns: figures stay whole, and units with them.
+
+    Left out first is where a figure comes from, then the one since the start; then names are cut.
+    """
+    shown = [list(HEADINGS), *map(list, lines)]
+    for heading in _LEFT_OUT:
+        if _width(shown) <= width:
+            return shown
+        column = shown[0].index(heading)
+        shown = [[*line[:column], *line[column + 1 :]] for line in shown]
+    room = width - _width([line[1:] for line in shown]) - _GAP
+    return [[_cut(title, max(room, 1)), *rest] for title, *rest in shown]
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    widest = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return sum(widest) + _GAP * (len(widest) - 1)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
 def _text(value: float | None) -> str:
     if value is None:
         return "-"
@@ -258,11 +285,12 @@ def _as_table(opened: OpenBench, seconds: float) -> Iterator[Callable[[Reading],
 
         def show(reading: Reading) -> None:
             table = Table(title=Text(title(opened, reading)), title_justify="left", box=None, pad_edge=False)
-            for heading in HEADINGS:
+            headings, *lines = fitted(cells(reading), screen.console.width)
+            for heading in headings:
                 table.add_column(
                     heading, justify="right" if heading in HEADINGS[1:3] else "left", no_wrap=True
                 )
-            for line in cells(reading):
+            for line in lines:
                 table.add_row(*map(Text, line))
             screen.update(table, refresh=True)
 

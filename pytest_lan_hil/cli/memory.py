@@ -14,6 +14,7 @@ from pytest_lan_hil.dut.image import FirmwareImage, check_fits, load_image
 from pytest_lan_hil.model.errors import CapabilityMissing, DutError, InputError
 from pytest_lan_hil.model.measurement import VerdictKind
 from pytest_lan_hil.run.board_run import BoardRun
+from pytest_lan_hil.run.build import build_images
 from pytest_lan_hil.run.memory import read_memory
 from pytest_lan_hil.run.memory_report import (
     MemoryReport,
@@ -73,6 +74,7 @@ def memory_of_board(request: Request, *, wait_s: float, as_json: bool) -> int:
     require_length(request.seconds, example=2)
     board, bench, wiring = set_up(request.board, request.bench)
     _require_sections(board)
+    build_images(board, wait_s=wait_s)  # before the image is read: what is told must be what will run
     image = _load(board, board.image(request.image))
     report = _with_table(image, board, request.against)
     with letting_go(BoardRun(board, bench, wiring, wait_s=wait_s)) as run:

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pytest_lan_hil.dut import protocol
-from pytest_lan_hil.dut.console import Console, Cursor
+from pytest_lan_hil.dut.console import SENT, Console, Cursor
 from pytest_lan_hil.dut.fault_report import explain_fault
 from pytest_lan_hil.dut.image import FirmwareImage
 from pytest_lan_hil.dut.probe import Probe
 from pytest_lan_hil.model.clock import Clock
 from pytest_lan_hil.model.errors import ConsoleError, DutFault, DutProtocolError, DutTimeout, ProbeError
+
+_SAGS = "look for a supply that sags (a brown-out), a watchdog, or a fault whose handler resets"
 
 ANSWER_S = 5.0
 """Default time limit for an answer, seconds of the DUT's clock."""
@@ -43,6 +45,8 @@ class Answering:
         self._timeout_s = timeout_s
         self._answered = False
         self._in_step = True
+        # Where the last answer ended, and when.
+        self._last: tuple[Cursor, float] | None = None
 
     @property
     def console(self) -> Console:
@@ -80,10 +84,11 @@ class Answering:
         Raises:
             InputError: The command can't be sent.
             DutProtocolError: The DUT answered with an error.
-            DutFault: It restarted instead.
+            DutFault: It restarted instead, or has restarted by itself since the last answer.
             DutTimeout, DutFault, ConsoleError: It did not answer; see `silence`.
         """
         sent = protocol.command(text)
+        self._refuse_restart(sent)
         if not self._in_step:
             self._get_in_step()
         cursor = self.console.cursor()
@@ -95,7 +100,7 @@ class Answering:
             raise DutFault(
                 f"the DUT restarted while it worked on {sent!r}: its console said {lines}, and "
                 "m-init-done is its greeting after a reset",
-                fix="look for a supply that sags (a brown-out), a watchdog, or a fault whose handler resets",
+                fix=_SAGS,
             )
         for message in messages:
             if isinstance(message, protocol.DeviceError):
@@ -126,25 +131,46 @@ class Answering:
 
     def _answer(self, cursor: Cursor, limit_s: float, waiting_for: str, heed: OnMessage = None) -> list[str]:
         """Lines up to `m-ready`; a fault that the firmware reports ends the wait if its core is in it."""
-        stop = self.console.clock.monotonic() + limit_s
         lines: list[str] = []
-        while True:
-            try:
-                left = max(stop - self.console.clock.monotonic(), 0.0)
-                line = cursor.next_line(timeout_s=left, waiting_for=waiting_for).text
-            except DutTimeout as error:
-                self._in_step = False
-                limit = DutTimeout(error.problem.replace(f"within {left:g} s", f"within {limit_s:g} s"))
-                raise self.silence(limit) from error
-            message = protocol.parse_line(line)
-            if isinstance(message, protocol.Ready):
-                self._answered = True
-                return lines
-            if isinstance(message, protocol.DeviceError) and message.text.startswith("fault "):
-                self._stop_if_faulted(waiting_for, message.text)
-            if heed is not None:
-                heed(message)
-            lines.append(line)
+        try:
+            for line in cursor.lines(timeout_s=limit_s, waiting_for=waiting_for):
+                message = protocol.parse_line(line.text)
+                if isinstance(message, protocol.Ready):
+                    self._answered = True
+                    self._last = cursor, line.time_s
+                    return lines
+                if isinstance(message, protocol.DeviceError) and message.text.startswith("fault "):
+                    self._stop_if_faulted(waiting_for, message.text)
+                if heed is not None:
+                    heed(message)
+                lines.append(line.text)
+        except DutTimeout as error:
+            self._in_step = False
+            raise self.silence(error) from error
+        raise AssertionError("a cursor's lines do not end")
+
+    def _refuse_restart(self, sent: str) -> None:
+        """Raise DutFault if the DUT has greeted since its last answer, and nobody can have asked for it.
+
+        Whoever talked to it on the console meanwhile, or opened a debug session, may have reset it on
+        purpose.
+        """
+        last, self._last = self._last, None
+        if last is None:
+            return
+        cursor, answered_s = last
+        said = cursor.rest()
+        greeted = [line for line in said if isinstance(protocol.parse_line(line.text), protocol.InitDone)]
+        if not greeted or any(line.direction == SENT for line in said):
+            return
+        if self._probe.attached_between(answered_s, self.clock.monotonic()):
+            return
+        raise DutFault(
+            f"the DUT restarted by itself {greeted[0].time_s - answered_s:.3g} s after its last answer,"
+            f" before it was sent {sent!r}: its console said {[line.text for line in said]}, and m-init-done"
+            " is its greeting after a reset",
+            fix=f"{_SAGS}; after a reset that the test made itself, call dut.reset()",
+        )
 
     def _stop_if_faulted(self, waiting_for: str, reported: str) -> None:
         """Raise DutFault if the core is where the console says; firmware that has reset itself goes on."""
@@ -161,10 +187,10 @@ class Answering:
         """After a missed answer: ask for the name, and skip everything until that is answered."""
         cursor = self.console.cursor()
         self.console.write(protocol.command("name"))
-        stop = self.console.clock.monotonic() + self._timeout_s
+        stop = self.clock.monotonic() + self._timeout_s
         lines: list[str] = []
         while not any(isinstance(protocol.parse_line(line), protocol.Name) for line in lines):
-            left = max(stop - self.console.clock.monotonic(), 0.0)
+            left = max(stop - self.clock.monotonic(), 0.0)
             lines = self._answer(cursor, left, "the answer to 'name%'")
         self._in_step = True
 

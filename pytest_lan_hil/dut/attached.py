@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -89,6 +90,12 @@ class Target:
     def read32(self, address: int) -> int:
         """One aligned word, in one access."""
         return int(self._soc.read32(address))
+
+    def read32_often(self, addresses: Sequence[int], times: int) -> list[tuple[int, ...]]:
+        """These words read in turn, `times` over, as close together as the probe can."""
+        # all are asked for before the first is waited for, so that a USB probe sends them in few packets
+        asked = [[self._soc.read32(address, now=False) for address in addresses] for _ in range(times)]
+        return [tuple(int(answer()) for answer in turn) for turn in asked]
 
     def write32(self, address: int, value: int) -> None:
         """One aligned word, in one access."""

@@ -15,20 +15,22 @@ from types import TracebackType
 
 import serial
 
+from pytest_lan_hil.dut.cursor import RECEIVED, REMARK, SENT, Cursor
 from pytest_lan_hil.dut.lines import LineAssembler, printable
 from pytest_lan_hil.dut.port import WAIT_SLICE_S, open_port
 from pytest_lan_hil.model.clock import Clock, clock_of
-from pytest_lan_hil.model.errors import ConsoleError, DutTimeout
+from pytest_lan_hil.model.errors import ConsoleError
 from pytest_lan_hil.model.record import ConsoleLine
 
-RECEIVED = "<"
-SENT = ">"
+__all__ = ["RECEIVED", "REMARK", "SENT", "Console", "Cursor"]
 
 _DRAIN_PERIOD_S = 0.02
 _RAW_KEPT = 4096
 _RAW_SHOWN = 120
 # A simulated clock that does not move in this many waiting reads stands still for good.
 _STALLED_READS = 200
+# More than a driver keeps. A device that talks faster than it is read must not keep its reader for ever.
+_TAKEN_AT_ONCE = 1 << 16
 
 
 class Console:
@@ -176,6 +178,12 @@ class Console:
         """
         self._send(data, [f"({len(data)} raw bytes)"])
 
+    def remark(self, text: str) -> None:
+        """Keep a line of the harness's own among those that were said, for who reads them later."""
+        self.poll()
+        with self._store:
+            self._lines.append(ConsoleLine(self.clock.monotonic(), REMARK, text))
+
     def _send(self, data: bytes, shown: list[str]) -> None:
         self.poll()
         now = self.clock.monotonic()
@@ -252,12 +260,17 @@ class Console:
                     self._reading.release()
 
     def _take_waiting(self) -> None:
-        """Read what is there without waiting; the caller holds `_reading`."""
+        """Read what is there, and some of what comes meanwhile; the caller holds `_reading`."""
         if self._broken is not None or self._closed.is_set():
             return
+        taken = 0
         try:
-            while waiting := self._port.in_waiting:  # type: ignore[attr-defined]  # every port has it
+            while taken < _TAKEN_AT_ONCE:
+                waiting = self._port.in_waiting  # type: ignore[attr-defined]  # every port has it
+                if not waiting:
+                    return
                 self._store_bytes(self._port.read(waiting))
+                taken += waiting
         except (OSError, serial.SerialException) as error:
             self._break(error)
 
@@ -294,101 +307,3 @@ class Console:
     def _check_clock(self, stalled: int) -> None:
         if stalled > _STALLED_READS:
             raise ConsoleError(f"console {self.uri}: its clock stands still while it is being waited for")
-
-
-class Cursor:
-    """A position in what the console received; reading with it takes nothing from other cursors."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._line = 0
-        self._column = 0
-
-    def skip(self) -> None:
-        """Move behind everything received so far."""
-        with self._console._store:
-            self._line = len(self._console._lines)
-            self._column = len(self._console._assembler.pending)
-
-    def next_line(self, *, timeout_s: float, waiting_for: str = "a line") -> ConsoleLine:
-        """The next finished line that was received.
-
-        Raises:
-            DutTimeout: None within `timeout_s`.
-            ConsoleError: The port broke.
-        """
-        line = self._take(None, timeout_s, waiting_for)
-        assert isinstance(line, ConsoleLine)
-        return line
-
-    def expect(self, pattern: str | re.Pattern[str], *, timeout_s: float) -> re.Match[str]:
-        """Wait for a line in which the regular expression is found, and move behind it.
-
-        Lines are searched one by one. A line that has not ended (a prompt) is searched once the port is
-        silent.
-
-        Raises:
-            DutTimeout: Not seen within `timeout_s`; says what came last.
-            ConsoleError: The port broke.
-        """
-        regex = re.compile(pattern)
-        match = self._take(regex, timeout_s, f"{regex.pattern!r}")
-        assert isinstance(match, re.Match)
-        return match
-
-    def _take(
-        self, regex: re.Pattern[str] | None, timeout_s: float, waiting_for: str
-    ) -> ConsoleLine | re.Match[str]:
-        console = self._console
-        start = console.clock.monotonic()
-        first = console._received
-        stalled = 0
-        console.poll()
-        while True:
-            found = self._scan(regex)
-            if found is not None:
-                return found
-            now = console.clock.monotonic()
-            left = start + timeout_s - now
-            if left <= 0:
-                break
-            if not console.wait_bytes(left):
-                found = self._scan_unfinished(regex)
-                if found is not None:
-                    return found
-            stalled = stalled + 1 if console.clock.monotonic() <= now else 0
-            console._check_clock(stalled)
-        count = console._received - first
-        came = f"{count} bytes came meanwhile" if count else "not one byte came meanwhile"
-        raise DutTimeout(
-            f"waiting for {waiting_for} on console {console.uri}: not seen within {timeout_s:g} s, {came}; "
-            f"last bytes: {console.last_bytes() or '(none)'}"
-        )
-
-    def _scan(self, regex: re.Pattern[str] | None) -> ConsoleLine | re.Match[str] | None:
-        with self._console._store:
-            while self._line < len(self._console._lines):
-                line = self._console._lines[self._line]
-                if line.direction == RECEIVED:
-                    column, self._column = self._column, 0
-                    self._line += 1
-                    if regex is None:
-                        return line
-                    match = regex.search(line.text, min(column, len(line.text)))
-                    if match is not None:
-                        return match
-                else:
-                    self._line += 1
-        return None
-
-    def _scan_unfinished(self, regex: re.Pattern[str] | None) -> re.Match[str] | None:
-        if regex is None:
-            return None
-        with self._console._store:
-            text = self._console._assembler.pending
-            if len(text) <= self._column:
-                return None
-            match = regex.search(text, self._column)
-            if match is not None:
-                self._column = match.end() or len(text)
-            return match

@@ -6,7 +6,7 @@ Speaks the grammar of `protocol` (see `answering`), and looks into the chip thro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from pytest_lan_hil.dut.console import Console
 from pytest_lan_hil.dut.image import FirmwareImage
 from pytest_lan_hil.dut.memory import MemoryUse, memory_use, stack_use
 from pytest_lan_hil.dut.memory_bytes import MemoryBytes
-from pytest_lan_hil.dut.probe import Probe, Target
+from pytest_lan_hil.dut.probe import FlashReport, Probe, Target
 from pytest_lan_hil.dut.work import Work, seconds_of
 from pytest_lan_hil.model.errors import (
     DutFault,
@@ -25,8 +25,13 @@ from pytest_lan_hil.model.errors import (
     ImageError,
 )
 
-# Per inference, on top of ANSWER_S: far above any audio hop, so that only a dead DUT runs into it.
+# Longest that one inference may take on average where nobody knows how long it should, and at a pace that is
+# known: far above it, so that only a dead DUT runs into it.
 _PER_INFERENCE_S = 1.0
+_PER_PACED_S = 0.1
+_PACES = 4
+# From so many on, the time limit is worth the question for the pace.
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Dut(Answering):
         self.work: list[Work] = []
         self._listens = True
         self._counts = True
+        self._paces = True
         self._pace_ms: int | None = None
 
     # MLPerf Tiny DUT API ----------------------------------------------------------------------------------
@@ -123,10 +129,12 @@ class Dut(Answering):
         Args:
             count: At least 1.
             warmups: At least 0.
-            timeout_s: Default: generous for the number of inferences.
+            timeout_s: Default: generous for the number of inferences at the DUT's pace, for which it is asked
+                where there are many.
         """
-        limit = timeout_s if timeout_s is not None else self._timeout_s + _PER_INFERENCE_S * (count + warmups)
-        lines = self.command(protocol.infer_command(count, warmups), timeout_s=limit)
+        sent = protocol.infer_command(count, warmups)
+        limit = self._infer_limit_s(count + warmups) if timeout_s is None else timeout_s
+        lines = self.command(sent, timeout_s=limit)
         messages = [protocol.parse_line(line) for line in lines]
         if not any(isinstance(message, protocol.InferDone) for message in messages):
             raise DutProtocolError(f"the DUT did not report m-infer-done; it answered {lines}")
@@ -138,6 +146,14 @@ class Dut(Answering):
         )
         self.work.append(Work(done.count, seconds_of(done.lap_us), back_to_back=self._pace_ms == 0))
         return done
+
+    def _infer_limit_s(self, inferences: int) -> float:
+        if inferences >= _MANY and self._pace_ms is None:
+            self._ask_pace()
+        each_s = _PER_INFERENCE_S
+        if self._pace_ms:  # back to back, nobody knows how long one takes
+            each_s = max(_PACES * self._pace_ms / 1e3, _PER_PACED_S)
+        return self._timeout_s + each_s * inferences
 
     def results(self) -> tuple[float, ...]:
         """Output of the last inference."""
@@ -178,6 +194,17 @@ class Dut(Answering):
         self._pace_ms = self._ask(f"lnn pace {milliseconds}", protocol.Pace).milliseconds
         return self._pace_ms
 
+    def _ask_pace(self) -> None:
+        """Find out the pace; a firmware that has none is asked once."""
+        if not self._paces:
+            return
+        try:
+            self._pace_ms = self._ask("lnn pace", protocol.Pace).milliseconds
+        except DutProtocolError as error:
+            if not _unknown(error):
+                raise
+            self._paces = False
+
     def run_for(self, seconds: float) -> None:
         """Let the firmware listen for this long, console silent; one without `lnn listen` is simply left
         alone."""
@@ -216,6 +243,16 @@ class Dut(Answering):
         if cursor is not None:
             self._answer(cursor, self._timeout_s, "m-ready after reset")
 
+    def flash(self, image: FirmwareImage, *, progress: Callable[[float], None] | None = None) -> FlashReport:
+        """Bring the image onto the DUT (see `Probe.flash`), and say so among what its console said.
+
+        Raises:
+            ProbeError: See `Probe.flash`.
+        """
+        if self._console is not None:
+            self._console.remark(f"flashing {image.path.name}, sha256 {image.sha256[:12]}")
+        return self._probe.flash(image, progress=progress)
+
     def prove_identity(self, image: FirmwareImage) -> str:
         """Prove that `image` is what runs: by the bytes in flash, and by what the console says where it can.
 
@@ -226,7 +263,8 @@ class Dut(Answering):
             IdentityError: It is something else.
         """
         self.image = image
-        self._listens = self._counts = True  # another firmware may know what the last one did not
+        # Another firmware may know what the last one did not.
+        self._listens = self._counts = self._paces = True
         found = self._probe.read_flash_sha256(image)
         if found != image.flash_sha256:
             raise IdentityError(
@@ -253,7 +291,7 @@ class Dut(Answering):
             HilError: See `memory_use`.
         """
         use = self.memory_use()
-        told = f"{self._known_image().path.name} and the memory behind {self._probe.description}"
+        told = f"the image and the memory behind {self._probe.description}"
         return MemoryBytes(use.total, told, notes=use.notes)
 
     def memory_use(self) -> MemoryUse:

@@ -8,83 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_lan_hil.dut.elf import SRAM_START, SRAM_STOP, Section
+from pytest_lan_hil.dut.growth import Footprint, Growth, ObjectSize, compare
 from pytest_lan_hil.dut.image import FirmwareImage, load_image
 from pytest_lan_hil.dut.linker_map import SCRIPT, LinkerMap, parse_map
 from pytest_lan_hil.dut.symbol_sizes import Sizes, sizes_by_symbols
 from pytest_lan_hil.model.errors import ImageError, InputError
 
+__all__ = [
+    "Footprint",
+    "Growth",
+    "ObjectSize",
+    "before_and_after",
+    "compare",
+    "footprint",
+    "footprint_by_symbols",
+]
+
 # Output sections that start-up zeroes or leaves alone; for a map without its ELF, which would say NOBITS.
 _NO_CONTENTS = (".bss", ".sbss", ".noinit", ".stack", ".heap", "._user_heap_stack", ".guard")
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectSize:
-    """What one object (or source) file takes, bytes."""
-
-    name: str
-    flash: int
-    ram: int
-
-    @property
-    def total(self) -> int:
-        """Flash and RAM together: what sorting goes by."""
-        return self.flash + self.ram
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """Flash and static RAM by object file, largest first; `source` says what told it."""
-
-    objects: tuple[ObjectSize, ...]
-    source: str
-
-    @property
-    def flash(self) -> int:
-        """Bytes of flash, all objects."""
-        return sum(item.flash for item in self.objects)
-
-    @property
-    def ram(self) -> int:
-        """Bytes of static RAM, all objects."""
-        return sum(item.ram for item in self.objects)
-
-    @property
-    def by_map(self) -> bool:
-        """True if a linker map told it."""
-        return self.source.startswith("linker map")
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """One object then and now; None where it was not there."""
-
-    name: str
-    before: ObjectSize | None
-    after: ObjectSize | None
-
-    @property
-    def flash(self) -> int:
-        """Bytes of flash that were added."""
-        return (self.after.flash if self.after else 0) - (self.before.flash if self.before else 0)
-
-    @property
-    def ram(self) -> int:
-        """Bytes of RAM that were added."""
-        return (self.after.ram if self.after else 0) - (self.before.ram if self.before else 0)
-
-    @property
-    def state(self) -> str:
-        """ "new", "gone", "grew", "shrank", "moved" (between flash and RAM) or "same"."""
-        if self.before is None or self.after is None:
-            return "new" if self.before is None else "gone"
-        if not self.flash and not self.ram:
-            return "same"
-        total = self.flash + self.ram
-        return "moved" if not total else "grew" if total > 0 else "shrank"
 
 
 def footprint(image: FirmwareImage) -> Footprint:
@@ -128,6 +72,11 @@ def before_and_after(older: Path, image: FirmwareImage) -> tuple[Footprint, Foot
     Raises:
         InputError: There is no older build, or it can't be read.
     """
+    if not older.exists():
+        raise InputError(
+            f"comparing with an older build: there is no {older}",
+            fix="name its ELF, its map, or the folder that holds them",
+        )
     file = _in_folder(older, image) if older.is_dir() else older
     if file.suffix == ".map" and file.with_suffix(".elf").is_file():
         file = file.with_suffix(".elf")
@@ -141,40 +90,6 @@ def before_and_after(older: Path, image: FirmwareImage) -> tuple[Footprint, Foot
         return before, after
     why = "only one of the two has a map"
     return footprint_by_symbols(old, why), footprint_by_symbols(image, why)
-
-
-def compare(before: Footprint, after: Footprint) -> tuple[Growth, ...]:
-    """Every object of the two, what grew most first; names match without the extension of their file."""
-    old = {_stem(item.name): item for item in before.objects}
-    new = {_stem(item.name): item for item in after.objects}
-    aliases = _aliases(old, new)
-    rows = [Growth(item.name, old.pop(aliases.get(key, key), None), item) for key, item in new.items()]
-    rows += [Growth(item.name, item, None) for item in old.values()]
-    return tuple(sorted(rows, key=lambda row: (-(row.flash + row.ram), row.name)))
-
-
-def _aliases(old: Iterable[str], new: Iterable[str]) -> dict[str, str]:
-    """New name to old, where one is the end of the other: a build in another folder, or one folder more."""
-    missing = [name for name in new if name not in set(old)]
-    left = [name for name in old if name not in set(new)]
-    found = {}
-    for name in missing:
-        ends = [
-            other for other in left if f"/{other}".endswith(f"/{name}") or f"/{name}".endswith(f"/{other}")
-        ]
-        if len(ends) == 1:
-            found[name] = ends[0]
-            left.remove(ends[0])
-    return found
-
-
-def _is_end(end: str, name: str) -> bool:
-    return f"/{name}".endswith(f"/{end}")
-
-
-def _stem(name: str) -> str:
-    base, dot, extension = name.rpartition(".")
-    return base if dot and extension in ("o", "obj", "c", "cc", "cpp", "S", "s") else name
 
 
 def _require_sections(image: FirmwareImage) -> None:

@@ -7,6 +7,7 @@ once, because only a fresh start leaves no doubt about what the network has hear
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import asdict, dataclass
 from typing import TypeVar
@@ -30,6 +31,9 @@ _PIECE_S = 2.0
 # Per frame, on top of the time on the line: far above the 32 ms that a frame lasts.
 _PER_FRAME_S = 0.5
 
+# What the DUT says of a piece, or of a command, that did not arrive as it was sent.
+_DAMAGE = re.compile(r"(?<=Audio: )(checksum|got ).*|Bytes lost on reception.*")
+
 _M = TypeVar("_M")
 
 
@@ -45,7 +49,7 @@ class Answer(Heard):
 
 
 class _Damaged(Exception):
-    """A piece arrived otherwise than it was sent."""
+    """A piece, or a command, arrived otherwise than it was sent."""
 
 
 def labels(dut: Dut) -> tuple[str, ...]:
@@ -55,7 +59,10 @@ def labels(dut: Dut) -> tuple[str, ...]:
         InputError: This firmware can't be given audio to hear.
         DutError, ConsoleError: It does not answer.
     """
-    found = _ask(dut, "lnn labels", Labels)
+    try:
+        found = _ask(dut, "lnn labels", Labels)
+    except _Damaged:
+        found = only(dut.command("lnn labels"), Labels)
     twice = sorted({label for label in found.labels if found.labels.count(label) > 1})
     if twice:
         raise DutProtocolError(
@@ -128,17 +135,22 @@ def _send(dut: Dut, piece: bytes) -> HearTaken:
     try:
         lines = dut.command(command, timeout_s=limit_s, heed=when_ready)
     except DutProtocolError as error:
-        _, damaged, what = error.problem.partition("Audio: ")
-        if damaged and ("checksum" in what or "got " in what):
-            raise _Damaged(what) from error
+        _raise_if_damaged(error)
         raise
     return only(lines, HearTaken)
+
+
+def _raise_if_damaged(error: DutProtocolError) -> None:
+    damage = _DAMAGE.search(error.problem)
+    if damage:
+        raise _Damaged(damage[0]) from error
 
 
 def _ask(dut: Dut, command: str, kind: type[_M]) -> _M:
     try:
         return only(dut.command(command), kind)
     except DutProtocolError as error:
+        _raise_if_damaged(error)
         if "unknown command" not in error.problem.lower():
             raise
         raise InputError(

@@ -1,8 +1,9 @@
 """How much RAM the firmware really takes: static RAM, stack and heap, read from the DUT through the probe.
 
 Stack and heap are measured by paint: start-up fills them with a pattern, and what is not the pattern any more
-was used. A heap that grows by `_sbrk` tells by its break instead. What can't be told is an error, never a
-guess: a number that leaves the heap out would pass a budget that the firmware breaks.
+was used. A heap that grows by `_sbrk` tells by its break instead, which an allocator may have drawn back.
+What can't be told is an error, never a guess: a number that leaves the heap out would pass a budget that the
+firmware breaks.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def heap_use(image: FirmwareImage, read: Read) -> HeapUse:
         return HeapUse(0, f"the image has none (no malloc, no sbrk in it){unused}")
     raise MeasurementInvalid(
         f"measuring the heap: {image.path.name} has {allocators[0]}(), but neither a break that is known"
-        " (__sbrk_heap_end, heap_end, picolibc's brk) nor a painted heap from __heap_start to __heap_end",
+        " (__sbrk_heap_end, heap_end, picolibc's brk) nor paint in a heap from __heap_start to __heap_end",
         fix="name the variable of your _sbrk() __sbrk_heap_end (and its start _end), or define __heap_start"
         f" and __heap_end and fill what lies between with 0x{PAINT:08X} at start-up",
     )
@@ -223,7 +224,7 @@ def _by_break(name: str, address: int, start_name: str, start: int, read: Read) 
             f" {start_name} = 0x{start:08x}",
             fix="see whether something overwrites it, or whether the image is the one that runs",
         )
-    return HeapUse(value - start, f"from {start_name} to the break, {name}")
+    return HeapUse(value - start, f"from {start_name} to the break, {name}, as it is now")
 
 
 def _is_heap(name: str) -> bool:

@@ -124,12 +124,13 @@ class NativeDut(Dut):
         page = os.sysconf("SC_PAGE_SIZE")
         return MemoryBytes(
             total=int(fields["VmHWM"]) * 1024,
-            instrument=f"VmHWM of process {self._port.process_id}, Linux {platform.release()}",
+            instrument="VmHWM of the process, Linux",
             error_bytes=_UNCOUNTED_PAGES * page * int(fields["Threads"]),
             error_source="pages that the kernel has not counted yet, proc_pid_status(5)",
             notes=(
-                f"peak of the resident set, in pages of {page} bytes: code, data, stacks, the C library and"
-                " the ring of marker edges; pages that it shares with other processes are counted in full",
+                f"Linux {platform.release()}: peak of the resident set, in pages of {page} bytes: code, data,"
+                " stacks, the C library and the ring of marker edges; pages that it shares with other"
+                " processes are counted in full",
             ),
         )
 

@@ -10,10 +10,10 @@ two helpers only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from pyocd.core import exceptions
 from pyocd.core.session import Session
@@ -31,6 +31,20 @@ __all__ = ["CoreDiagnosis", "DebugState", "FlashReport", "Probe", "ProbeInfo", "
 _CONNECTION_FIX = "check power, wiring and SWD pins of the board; `lan-hil doctor` shows what answers"
 
 
+class CycleCounts(Protocol):
+    """What a probe that counts cycles has to say once the block is over.
+
+    Attributes:
+        cycles: By the core's own counter: those of the running core.
+        blocks: Address of a block of code to the cycles that it took; they add up to `cycles`.
+        running_s: Seconds that these cycles took, on the probe's clock.
+    """
+
+    cycles: int
+    blocks: Mapping[int, int]
+    running_s: float
+
+
 class Probe:
     """A debug probe and the target behind it; context managed.
 
@@ -40,7 +54,6 @@ class Probe:
         description: For people.
         simulated: True if no real probe stands behind it.
         clock: The probe's clock.
-        notes: What a reader of results must know about a simulated board.
     """
 
     def __init__(self, handle: Any, info: ProbeInfo, target: str) -> None:
@@ -54,7 +67,6 @@ class Probe:
         keep = getattr(handle, "keep_powered", None)
         self._power: Any = keep() if keep is not None else None
         self.clock: Clock = clock_of(handle)
-        self.notes: tuple[str, ...] = tuple(getattr(handle, "notes", ()))
         self._session: Session | None = None
         self._target: Target | None = None
         self._witness = DetachWitness()
@@ -100,6 +112,16 @@ class Probe:
             power, self._power = self._power, None
             if power is not None:
                 power.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of results must know about a simulated board by now."""
+        return tuple(getattr(self._handle, "notes", ()))
+
+    def count_cycles(self) -> AbstractContextManager[CycleCounts] | None:
+        """Counts the core's cycles while the block runs; None where the probe can't, as no real one can."""
+        count = getattr(self._handle, "count_cycles", None)
+        return count() if count is not None else None
 
     # Sessions ---------------------------------------------------------------------------------------------
 

@@ -161,21 +161,28 @@ class ProcessPort(serial.SerialBase):
         return sent
 
     def ended(self) -> DutFault:
-        """What the user must know of a program that closed its end; waits a little for it to be gone."""
+        """What the user must know of a program that is about to be gone; waits a little for that."""
         try:
             code = self._process.wait(timeout=_GRACE_S)
         except subprocess.TimeoutExpired:
-            how = "closed its standard input and output, but runs on"
+            how = "closed its standard input and output, but runs on" if self._hung_up() else "runs on"
         else:
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            how += " while it was being talked to"
         length = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, length - _STDERR_SHOWN))
         said = self._stderr.read().decode("utf-8", "replace").strip()
         told = f"its standard error:\n{said}" if said else "it said nothing on its standard error"
         return DutFault(
-            f"{self.description}: the program {how} while it was being talked to; {told}",
+            f"{self.description}: the program {how}; {told}",
             fix="run it in a terminal and type the commands that the log shows, each ended by %",
         )
+
+    def _hung_up(self) -> bool:
+        """True if nobody holds the program's end of the terminal any more."""
+        terminal = select.poll()
+        terminal.register(self._fd, 0)
+        return any(events & select.POLLHUP for _, events in terminal.poll(0))
 
     def _require_open(self) -> None:
         if not self.is_open:

@@ -7,13 +7,13 @@ refused at once with the same message instead of waiting through the same time l
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from pytest_lan_hil.config import Bench, Board, Wiring
 from pytest_lan_hil.dut.dut import Dut
 from pytest_lan_hil.dut.find import simulated_kind
 from pytest_lan_hil.dut.image import FirmwareImage
-from pytest_lan_hil.dut.probe import Probe
 from pytest_lan_hil.dut.program import load_image_for
 from pytest_lan_hil.instruments.jls import write_jls
 from pytest_lan_hil.measure.envelope import Envelope
@@ -140,13 +140,13 @@ class BoardRun:
             return None
         self._build_once()
         image = load_image_for(self.board, self.board.image(image_name))
-        probe, dut = self.open().flashable()
+        _, dut = self.open().flashable()
         if image.sha256 in self._refused:
             raise self._refused[image.sha256]
         if self._proved is None or self._proved.sha256 != image.sha256:
             self._proved = None
             try:
-                self._proved = _flash_and_prove(probe, dut, image)
+                self._proved = _flash_and_prove(dut, image)
             except BlockedError as error:
                 self._refused[image.sha256] = error
                 raise
@@ -176,6 +176,12 @@ class BoardRun:
                 self._open.probe.reset()
             except HilError as error:
                 self._note(f"resetting {self.board.name} after the interruption: {error}")
+        if self._open is not None and self._open.probe is not None:
+            # What befell a simulated board since it was opened (a brown-out) stands in its notes.
+            notes = self._open.probe.notes
+            self.devices = tuple(
+                replace(device, notes=notes) if device.role == "probe" else device for device in self.devices
+            )
         self._open = None
         self._proved = None
         try:
@@ -188,8 +194,8 @@ class BoardRun:
         self._problem = self._problem or problem
 
 
-def _flash_and_prove(probe: Probe, dut: Dut, image: FirmwareImage) -> FirmwareIdentity:
-    report = probe.flash(image)
+def _flash_and_prove(dut: Dut, image: FirmwareImage) -> FirmwareIdentity:
+    report = dut.flash(image)
     build = dut.prove_identity(image)
     return FirmwareIdentity(
         image=str(image.path),

@@ -85,7 +85,7 @@ class Accuracy:
         known = labels(dut)
         chosen.require_labels(known)
         replies = tuple(play(dut, chosen, known))
-        source = f"firmware on {dut.console.description}"
+        source = "firmware on the DUT"
         evaluation = Evaluation(chosen, known, replies, source, bench.simulated)
         for measurement in (evaluation.accuracy, evaluation.confidence, evaluation.dropped_frames):
             self._test.add(measurement)

@@ -47,6 +47,6 @@ def read_memory(bench: OpenBench) -> tuple[MemoryUse, Measurement]:
         use.stack.used,
         use.heap.used,
         simulated=probe.simulated,
-        instrument=f"{dut.image.path.name} and the memory behind {probe.description}",
+        instrument=f"the image and the memory behind {probe.description}",
         notes=use.notes,
     )

@@ -119,7 +119,7 @@ class Robustness:
         return self._test.open_bench().simulated
 
     def _instrument(self, what: str) -> str:
-        return f"{what}, heard by the DUT over {self._dut.console.uri}"
+        return f"{what}, heard by the DUT"
 
     def _add(self, measured: Measurement) -> Measurement:
         self._test.add(measured)

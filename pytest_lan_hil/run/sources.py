@@ -133,9 +133,9 @@ def _flash(evidence: Evidence) -> Measurement:
     return from_values(
         "flash",
         [flash_kb(image)],
-        instrument=image.path.name,
+        instrument="the image",
         simulated=simulated,
-        notes=(f"{image.flash_bytes} bytes of the image",),
+        notes=(f"{image.flash_bytes} bytes of {image.path.name}",),
     )
 
 
@@ -180,9 +180,7 @@ def _readings(evidence: Evidence) -> tuple[Counters, Counters]:
 
 
 def _by_the_dut(evidence: Evidence, measured: Measurement) -> Measurement:
-    console = evidence.bench.console
-    where = f" over {console.uri}" if console is not None else ""
-    return replace(measured, instrument=f"the DUT's own counters{where}", simulated=evidence.bench.simulated)
+    return replace(measured, instrument="the DUT's own counters", simulated=evidence.bench.simulated)
 
 
 def _cpu_utilisation(evidence: Evidence) -> Measurement:

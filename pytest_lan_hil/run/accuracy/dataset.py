@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,7 +197,7 @@ def _read(path: Path) -> tuple[Recording, bytes]:
     if named is None:
         raise Unusable(
             f"its name does not say what is in it; it should be {PATTERN}",
-            f"mv {path.name} LABEL_SPEAKER_NUMBER.wav  (7_george_5.wav)",
+            f"mv {shlex.quote(path.name)} LABEL_SPEAKER_NUMBER.wav  (7_george_5.wav)",
         )
     content = read_file(path)
     sound = read_wave(content, path.name)

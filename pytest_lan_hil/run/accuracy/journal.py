@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -79,19 +80,20 @@ class Journal:
     ) -> None:
         self._file.close()
 
-    def clear(self) -> None:
-        """Begin anew.
+    def drop(self, files: Collection[str]) -> None:
+        """Forget the replies to these recordings; those to others stay.
 
         Raises:
             InputError: It can't be written.
         """
+        kept = {file: reply for file, reply in self.replies.items() if file not in files}
         try:
-            self._file.truncate(0)
-            self._file.write(self._heading)
-            self._file.flush()
+            self._file.close()
+            write_atomically(self.path, self._heading + "".join(map(_line, kept.values())))
+            self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise _unusable(self.path, error) from error
-        self.replies.clear()
+        self.replies = kept
 
     def append(self, reply: Reply) -> None:
         """Add a reply; it is on file when this returns.
@@ -100,7 +102,7 @@ class Journal:
             InputError: It can't be written.
         """
         try:
-            self._file.write(json.dumps(dataclasses.asdict(reply)) + "\n")
+            self._file.write(_line(reply))
             self._file.flush()
         except OSError as error:
             raise _unusable(self.path, error) from error
@@ -117,6 +119,10 @@ def forget(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise _unusable(path, error) from error
+
+
+def _line(reply: Reply) -> str:
+    return json.dumps(dataclasses.asdict(reply)) + "\n"
 
 
 def _read(lines: list[str], path: Path) -> list[Reply]:

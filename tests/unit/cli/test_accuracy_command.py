@@ -154,6 +154,19 @@ def test_a_part_that_was_played_counts_for_the_whole(lan_hil: Command, ears: lis
     assert len(ears[-1].heard) == 11
 
 
+def test_a_smaller_part_played_in_between_costs_an_interrupted_run_nothing(
+    lan_hil: Command, ears: list[Ears], fake_bench: FakeBench
+) -> None:
+    """Of 12 answers the first 6 are asked for again; the other 6 are still there."""
+    lan_hil("--limit", "12")
+    _, out, err = lan_hil("--json", "--limit", "6")
+    assert "going on" not in err
+    assert (json.loads(out)["n"], len(ears[-1].heard)) == (6, 6)
+    _, out, err = lan_hil("--json")
+    assert "going on after 12 of 17 recordings" in err
+    assert (json.loads(out)["n"], len(ears[-1].heard)) == (17, 5)
+
+
 def test_restart_forgets(lan_hil: Command, ears: list[Ears]) -> None:
     lan_hil("--limit", "6")
     _, out, err = lan_hil("--json", "--restart")

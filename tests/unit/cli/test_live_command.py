@@ -12,14 +12,18 @@ from typing import Any
 
 import pytest
 from fake_bench import DESK, FakeBench
+from hypothesis import given
+from hypothesis import strategies as st
 from metrics_blocks import HZ, a_block, console_line
 
 from pytest_lan_hil.cli.app import app
 from pytest_lan_hil.cli.failures import run
+from pytest_lan_hil.cli.live import HEADINGS, fitted
 from pytest_lan_hil.dut.metrics_frame import Block, Present
 from pytest_lan_hil.run.bench import OpenBench
 
 TICK_HZ = 32_768
+TEXT = st.text("device JS220", max_size=25)
 EVERYTHING = (1 << len(Present)) - 1
 Command = Callable[..., tuple[int, str, str]]
 
@@ -115,6 +119,35 @@ def test_the_board_works_in_silence_and_is_asked_in_between(live: Command, fake_
         "lnn metrics", "lnn listen 1000", "lnn metrics", "lnn listen 1000", "lnn metrics",
         "lnn listen 500", "lnn metrics",
     ]  # fmt: skip
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.text("abc ,%", max_size=30)] * 2, st.text("0123.-", max_size=9), st.just("mW"), TEXT),
+        max_size=5,
+    ),
+    st.integers(20, 120),
+)
+def test_a_narrow_terminal_shortens_names_and_never_figures(lines: list[tuple[str, ...]], width: int) -> None:
+    lines = [(name, now[:9], *rest) for name, now, *rest in lines]
+    headings, *shown = fitted(lines, width)
+    assert headings[1:2] == ["now"]
+    assert "unit" in headings
+    for line, original in zip(shown, lines, strict=True):
+        told = dict(zip(headings, line, strict=True))
+        assert (told["now"], told["unit"]) == (original[1], original[3])
+        assert told[headings[0]].rstrip("…") in original[0]
+        assert sum(map(len, line)) + 2 * (len(line) - 1) <= width
+    if fitted(lines, 200)[0] == headings:
+        assert headings == list(HEADINGS)
+
+
+def test_what_a_narrow_terminal_goes_without_first() -> None:
+    line = ("latency, mean", "2.11", "2.3", "ms", "device")
+    assert fitted([line], 80)[1] == list(line)
+    assert fitted([line], 40)[1] == ["latency, mean", "2.11", "2.3", "ms"]
+    assert fitted([line], 26)[1] == ["latency, mean", "2.11", "ms"]
+    assert fitted([line], 20) == [["quantity", "now", "unit"], ["latency…", "2.11", "ms"]]
 
 
 def test_json_is_one_line_after_each_piece(live: Command, fake_bench: FakeBench) -> None:

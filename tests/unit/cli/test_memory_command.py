@@ -121,6 +121,19 @@ def test_bad_input_is_one_message(lan_hil: Command, arguments: list[str], code: 
     assert said in err
 
 
+def test_what_is_told_is_the_image_that_the_boards_build_makes(
+    lan_hil: Command, fake_bench: FakeBench, tmp_path: Path
+) -> None:
+    """The build runs before the image is read, not between reading and flashing."""
+    new = build(tmp_path / "new", {"app.c": APP.replace("500", "700")}, stack=2048)
+    board = tmp_path / "boards" / "mine.toml"
+    board.write_text(BOARD.replace("[images]", f'build = ["cp", "{new}", "../app.elf"]\n[images]') + RAM)
+    (tmp_path / "app.map").unlink()
+    code, out, err = lan_hil("--board", "mine", "--bench", "desk")
+    assert code == 0, err
+    assert rows(out, "section")[".bss"][1] == "700"
+
+
 def test_a_stack_that_nobody_painted_blocks(lan_hil: Command, fake_bench: FakeBench, tmp_path: Path) -> None:
     """The fake DUT has written 1024 bytes of any stack: all of this one."""
     build(tmp_path, {"app.c": APP}, stack=1024)

@@ -6,7 +6,9 @@ import os
 import threading
 import time
 import tty
+from collections import deque
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import serial
@@ -295,3 +297,79 @@ def test_a_simulation_that_stands_still_is_not_waited_for_for_ever() -> None:
     port.read = lambda size: b""
     with Console(port, "clocked://") as console, pytest.raises(ConsoleError, match="clock stands still"):
         console.expect("m-ready", timeout_s=1)
+
+
+class Flood:
+    """A port whose device talks faster than it can be read: always more is there."""
+
+    name, baudrate, timeout = "flood", 115200, 0.0
+    in_waiting = 4096
+
+    def read(self, size: int) -> bytes:
+        return (b"noise\n" * (size // 6 + 1))[:size]
+
+    def write(self, data: bytes) -> None:
+        del data
+
+    def close(self) -> None:
+        self.in_waiting = 0
+
+
+def test_a_device_that_never_stops_talking_does_not_keep_the_reader_for_ever() -> None:
+    flood: Any = Flood()
+    with Console(flood, "flood") as console:
+        start = time.monotonic()
+        lines = console.cursor().lines(timeout_s=0.3, waiting_for="m-ready")
+        with pytest.raises(DutTimeout, match=r"waiting for m-ready on console flood: not seen within 0\.3 s"):
+            deque(lines, maxlen=0)
+        with pytest.raises(DutTimeout, match=r"'m-ready' .* not seen within 0\.3 s, [0-9]+ bytes came"):
+            console.expect("m-ready", timeout_s=0.3)
+        console.drain(0.1)
+        assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 15
+
+
+def test_the_limit_holds_for_all_lines_together(cable: Pty, console: Console) -> None:
+    """A device that says something every now and then is not waited for anew each time."""
+    over = threading.Event()
+
+    def chatter() -> None:
+        while not over.wait(0.05):
+            cable.send(b"still here\n")
+
+    talker = threading.Thread(target=chatter)
+    talker.start()
+    try:
+        start = time.monotonic()
+        lines = console.cursor().lines(timeout_s=0.4, waiting_for="m-ready")
+        assert next(lines).text == "still here"
+        with pytest.raises(DutTimeout, match=r"within 0\.4 s"):
+            deque(lines, maxlen=0)
+        assert 0.4 <= time.monotonic() - start < 2
+    finally:
+        over.set()
+        talker.join()
+
+
+def test_what_had_come_before_the_limit_is_given_though_it_is_read_late(cable: Pty, console: Console) -> None:
+    lines = console.cursor().lines(timeout_s=0.1, waiting_for="m-ready")
+    cable.send(b"one\ntwo\n")
+    assert next(lines).text == "one"
+    cable.send(b"three\n")
+    time.sleep(0.2)
+    assert [next(lines).text, next(lines).text] == ["two", "three"]
+    with pytest.raises(DutTimeout):
+        next(lines)
+
+
+def test_a_remark_is_kept_between_the_lines_and_no_reader_takes_it_for_an_answer(
+    cable: Pty, console: Console
+) -> None:
+    cursor = console.cursor()
+    console.remark("flashing app.elf")
+    cable.send(b"m-ready\n")
+    assert cursor.next_line(timeout_s=5).text == "m-ready"
+    assert texts(console) == [("#", "flashing app.elf"), ("<", "m-ready")]
+    console.remark("expected m-ready")
+    with pytest.raises(DutTimeout):
+        console.expect("expected", timeout_s=0.05)

@@ -112,6 +112,97 @@ def test_after_a_missed_answer_the_dut_is_brought_back_into_step(desk: Desk) -> 
     assert desk.dut.infer(1).count == 1
 
 
+def test_a_restart_between_two_commands_is_told_with_the_next_one_and_once(desk: Desk) -> None:
+    """A brown-out while nobody waits for an answer."""
+    desk.dut.name()
+    desk.dut.sleep(1)
+    desk.port.say("m-init-done", "m-ready")
+    with pytest.raises(DutFault, match=r"restarted by itself 1 s after its last answer, before .*'name%'"):
+        desk.dut.name()
+    assert desk.dut.name() == "lan fake"
+
+
+def test_a_restart_on_the_way_to_the_first_command_is_told(desk: Desk) -> None:
+    """A brown-out while the board is being prepared: it greets a second time."""
+    desk.dut.reset()
+    desk.port.say("m-init-done", "m-ready", at=desk.port.clock.now + 0.1)
+    desk.dut.sleep(1)
+    with pytest.raises(DutFault, match="restarted by itself"):
+        desk.dut.name()
+
+
+def test_a_restart_that_somebody_may_have_asked_for_is_none_by_itself(desk: Desk) -> None:
+    def greet() -> None:
+        desk.port.say("m-init-done", "m-ready", at=desk.port.clock.now + 0.1)
+        desk.dut.sleep(1)
+
+    desk.dut.name()
+    with desk.dut.debug():
+        desk.dut.sleep(0.1)
+    greet()
+    assert desk.dut.name() == "lan fake"
+    desk.dut.console.write("reboot%")
+    greet()
+    assert desk.dut.name() == "lan fake"
+    greet()
+    desk.dut.reset()
+    assert desk.dut.name() == "lan fake"
+
+
+def hang(desk: Desk) -> float:
+    """Seconds until 100 inferences of a DUT that says nothing more are given up."""
+    desk.port.silent = True
+    start = desk.port.clock.now
+    with pytest.raises(DutTimeout):
+        desk.dut.infer(100)
+    return desk.port.clock.now - start
+
+
+@pytest.mark.parametrize(
+    ("pace_ms", "limit_s"),
+    [
+        (32, 5 + 100 * 4 * 0.032),
+        (1, 5 + 100 * 0.1),  # an inference may well take longer than that pace
+        (2_000, 5 + 100 * 4 * 2),
+        (0, 5 + 100 * 1.0),  # nobody knows how long one takes
+        (None, 5 + 100 * 1.0),
+    ],
+)
+def test_a_dut_that_hangs_in_many_inferences_is_given_up_by_its_pace(
+    desk: Desk, pace_ms: int | None, limit_s: float
+) -> None:
+    if pace_ms is not None:
+        desk.port.answers["lnn pace"] = lambda: [f"m-lnn-pace-[{pace_ms}]"]
+    desk.dut._ask_pace()
+    assert hang(desk) == pytest.approx(limit_s, abs=0.1)
+
+
+def test_the_pace_is_asked_for_where_there_are_many_inferences_and_once(desk: Desk) -> None:
+    asked: list[str] = []
+    desk.port.on_command = asked.append
+    desk.dut.infer(9)
+    desk.dut.infer(10)
+    desk.dut.infer(10)
+    assert asked == ["infer 9 0", "lnn pace", "infer 10 0", "infer 10 0"]
+    asked.clear()
+    desk.port.answers["lnn pace"] = lambda: ["m-lnn-pace-[32]"]
+    desk.dut._paces = True
+    desk.dut.infer(10, timeout_s=3)
+    desk.dut.infer(10)
+    desk.dut.infer(10)
+    desk.dut.reset()
+    desk.dut.infer(10)
+    assert asked == ["infer 10 0", "lnn pace", *["infer 10 0"] * 2, "lnn pace", "infer 10 0"]
+
+
+def test_flashing_stands_among_the_lines_of_the_console(desk: Desk, image: FirmwareImage) -> None:
+    desk.dut.name()
+    desk.dut.flash(image)
+    desk.dut.name()
+    said = [(line.direction, line.text) for line in desk.dut.console.lines if "m-" not in line.text]
+    assert said == [(">", "name%"), ("#", f"flashing app.elf, sha256 {image.sha256[:12]}"), (">", "name%")]
+
+
 @pytest.mark.parametrize(
     ("answered_before", "core", "error"),
     [

@@ -91,6 +91,27 @@ def test_a_damaged_piece_makes_the_recording_start_again_once(
     assert ears.pieces == [512, 512, 512, 512, 512, 512, 464]
 
 
+@pytest.mark.parametrize("command", ["lnn hear start", "lnn hear end"])
+def test_a_command_that_is_garbled_on_its_way_makes_the_recording_start_again_once(
+    desk: Desk, ears: Ears, command: str
+) -> None:
+    sound = desk.port.answers[command]
+    answers = iter([lambda: ["e-[Bytes lost on reception]"], sound])
+    desk.port.answers[command] = lambda: next(answers)()
+    answer = hear(desk.dut, audio(5, 1000))
+    assert (answer.label, answer.resent) == ("5", 1)
+    desk.port.answers[command] = lambda: ["e-[Bytes lost on reception]"]
+    with pytest.raises(ConsoleError, match="damaged twice, last: Bytes lost on reception"):
+        hear(desk.dut, audio(5, 1000))
+
+
+def test_labels_are_asked_for_again_where_the_question_was_garbled(desk: Desk, ears: Ears) -> None:
+    sound = desk.port.answers["lnn labels"]
+    answers = iter([lambda: ["e-[Bytes lost on reception]"], sound])
+    desk.port.answers["lnn labels"] = lambda: next(answers)()
+    assert labels(desk.dut) == ears.labels
+
+
 def test_a_line_that_damages_pieces_again_is_the_bench_s_fault(desk: Desk, ears: Ears) -> None:
     ears.damage = lambda data: data[:-2]
     with pytest.raises(ConsoleError, match="arrived damaged twice, last: got 1998 of 2000 bytes") as caught:

@@ -181,7 +181,7 @@ def test_the_break_tells_what_sbrk_took(
     ram.poke(image.symbols[variable], (image.symbols[start] + 344).to_bytes(4, "little"))
     use = heap_use(image, ram.read)
     assert use.used == 344
-    assert use.how == f"from {start} to the break, {variable}"
+    assert use.how == f"from {start} to the break, {variable}, as it is now"
 
 
 def test_a_break_that_is_zero_means_that_nothing_was_taken(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_the_sum_is_static_ram_stack_and_heap(tmp_path: Path) -> None:
     assert use.notes == (
         "104 bytes static",
         "64 of 1024 bytes of stack used at most",
-        "48 bytes of heap: from _end to the break, __sbrk_heap_end",
+        "48 bytes of heap: from _end to the break, __sbrk_heap_end, as it is now",
     )
     assert flash_kb(image) == image.flash_bytes / 1024
 

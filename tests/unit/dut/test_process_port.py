@@ -132,3 +132,16 @@ def test_one_that_answered_before_and_falls_silent_is() -> None:
 def test_what_needs_a_probe_says_that_there_is_none() -> None:
     with Console.open(uri(), baudrate=115200) as console, pytest.raises(ProbeError, match="without a debug"):
         UnprobedDut(console).reset()
+
+
+def test_a_program_that_lives_is_not_said_to_have_hung_up_unless_it_has() -> None:
+    with Console.open(
+        python("import time; print('m-ready', flush=True); time.sleep(60)"), baudrate=9600
+    ) as talks:
+        talks.expect("m-ready", timeout_s=5.0)
+        assert "the program runs on; it said nothing" in talks._port.ended().problem
+    code = "import os, time; print('m-ready', flush=True); os.close(0); os.close(1); time.sleep(60)"
+    with Console.open(python(code), baudrate=115200) as console:
+        console.expect("m-ready", timeout_s=5.0)
+        with pytest.raises(DutFault, match="closed its standard input and output, but runs on; it said"):
+            console.expect("never", timeout_s=5.0)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import struct
 import subprocess
 import sys
+import wave
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_ears import LABELS, audio, write_dataset, write_wave
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.run.accuracy.dataset import load_dataset
+from pytest_lan_hil.run.accuracy.wave_file import Unusable, read_wave
 
 
 def _refusal(folder: Path) -> str:
@@ -84,6 +89,43 @@ def _unheard_of(path: Path) -> None:
     _format(4711, path)
 
 
+def _extensible(path: Path, *, tag: int = 1, bits: int = 16, channels: int = 1, samples: int = 900) -> None:
+    """As sox and ffmpeg write what is more than 16 bits or two channels; a LIST stands before the sound."""
+    width = bits // 8
+    told = struct.pack("<HHIIHHHHIH", 0xFFFE, channels, 8000, 8000 * width * channels, width * channels, bits,
+                       22, bits, 4, tag)  # fmt: skip
+    told += bytes.fromhex("000000001000800000aa00389b71")
+    sound = audio(3, samples).astype("<i2").tobytes() if width == 2 else bytes(samples * width * channels)
+    chunks = [(b"fmt ", told), (b"LIST", b"odd"), (b"data", sound)]
+    body = b"".join(k + struct.pack("<I", len(v)) + v + bytes(len(v) % 2) for k, v in chunks)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body)
+
+
+def _wide_surround(path: Path) -> None:
+    _extensible(path, bits=24, channels=6)
+
+
+def _extensible_float(path: Path) -> None:
+    _extensible(path, tag=3, bits=32)
+
+
+def _piped(path: Path) -> None:
+    write_wave(path, audio(0, 1000))
+    data = path.read_bytes()
+    path.write_bytes(data[:40] + b"\xff\xff\xff\xff" + data[44:])
+
+
+def _damaged_chunk(path: Path) -> None:
+    """One before the sound that says it is larger than the file."""
+    write_wave(path, audio())
+    data = path.read_bytes()
+    path.write_bytes(data[:36] + b"LIST\xff\xff\xff\x7f" + data[36:])
+
+
+def _without_format(path: Path) -> None:
+    path.write_bytes(b"RIFF" + struct.pack("<I", 16) + b"WAVEdata" + struct.pack("<I", 4) + b"abcd")
+
+
 def _no_rate(path: Path) -> None:
     write_wave(path, audio())
     data = bytearray(path.read_bytes())
@@ -105,8 +147,14 @@ def _no_rate(path: Path) -> None:
         (_empty, "the file is empty, 0 bytes", "rm 3_ann_0.wav"),
         (_cut, "cut short: its header says 1000 samples, 749 are there", "sox --ignore-length 3_ann_0.wav"),
         (_cut_in_header, "not a wave file", "ffmpeg -i 3_ann_0.wav"),
-        (_mp3, "not a wave file (file does not start with RIFF id)", "ffmpeg -i 3_ann_0.wav -ac 1"),
+        (_mp3, "not a wave file (it does not start with RIFF)", "ffmpeg -i 3_ann_0.wav -ac 1"),
         (_other_riff, "not a wave file", "ffmpeg -i 3_ann_0.wav"),
+        (_wide_surround, "6 channels; the DUT has one microphone, and 24-bit samples",
+         "sox 3_ann_0.wav -c 1 -b 16 mended.wav"),
+        (_extensible_float, "floating point samples; the DUT hears 16-bit PCM", "-b 16 -e signed-integer"),
+        (_piped, "its header does not say how long it is; 1000 samples are there", "sox --ignore-length"),
+        (_damaged_chunk, "not a wave file (it ends before its sound begins)", "ffmpeg -i 3_ann_0.wav"),
+        (_without_format, "not a wave file (nothing before its sound says", "ffmpeg -i 3_ann_0.wav"),
         (_no_rate, "a sample rate of 3 Hz", "its header is damaged"),
     ],
 )  # fmt: skip
@@ -129,6 +177,35 @@ def test_a_name_that_does_not_say_what_is_in_it_is_refused(tmp_path: Path, name:
     assert "{label}_{speaker}_{index}.wav" in said
 
 
+def test_sixteen_bits_told_in_the_extensible_way_are_heard(tmp_path: Path) -> None:
+    _extensible(tmp_path / "3_ann_0.wav")
+    (one,) = load_dataset(tmp_path).recordings
+    assert np.array_equal(one.samples(), audio(3, 900))
+
+
+@given(st.binary(max_size=80), st.integers(0, 60))
+def test_whatever_bytes_a_file_holds_it_is_heard_or_refused(noise: bytes, at: int) -> None:
+    with io.BytesIO() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setparams((1, 2, 8000, 0, "NONE", ""))
+            sound.writeframes(bytes(64))
+        whole = file.getvalue()
+    for data in (noise, whole[:12] + noise, whole[:at] + noise + whole[at + len(noise) :]):
+        try:
+            told = "." * len(read_wave(data, "3_ann_0.wav").samples)
+        except Unusable as refused:
+            told = refused.found if "3_ann_0.wav" in refused.mend else ""
+        assert told
+
+
+def test_names_are_quoted_for_the_shell(tmp_path: Path) -> None:
+    _stereo(tmp_path / "-b_it's_1.wav")
+    (tmp_path / "no name.wav").touch()
+    said = _refusal(tmp_path)
+    assert "mend: sox './-b_it'\"'\"'s_1.wav' -c 1 mended.wav" in said
+    assert "mv 'no name.wav' LABEL" in said
+
+
 def test_all_problems_of_a_folder_are_told_at_once(tmp_path: Path) -> None:
     write_dataset(tmp_path, [("1_ann_0", 1), ("nothing", 0)])
     _stereo(tmp_path / "2_ann_0.wav")
@@ -139,7 +216,7 @@ def test_all_problems_of_a_folder_are_told_at_once(tmp_path: Path) -> None:
         assert name in said
 
 
-@pytest.mark.parametrize("spoil", [_stereo, _wide, _narrow, _cut])
+@pytest.mark.parametrize("spoil", [_stereo, _wide, _narrow, _cut, _piped, _wide_surround, _extensible_float])
 @pytest.mark.skipif(shutil.which("sox") is None, reason="sox is not installed")
 def test_the_command_that_mends_a_recording_does(tmp_path: Path, spoil: object) -> None:
     assert callable(spoil)

@@ -62,15 +62,15 @@ def test_replies_of_another_evaluation_are_not_taken(tmp_path: Path, part: str) 
         assert not journal.replies
 
 
-def test_clearing_leaves_a_journal_without_replies(tmp_path: Path) -> None:
+def test_what_is_dropped_is_gone_from_the_file_and_the_rest_is_not(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     _write(path)
     with Journal(path, KEY) as journal:
-        journal.clear()
-        assert not journal.replies
+        journal.drop({REPLIES[0].file, REPLIES[2].file})
+        assert list(journal.replies.values()) == [REPLIES[1], REPLIES[3]]
         journal.append(REPLIES[2])
     with Journal(path, KEY) as journal:
-        assert list(journal.replies.values()) == [REPLIES[2]]
+        assert list(journal.replies.values()) == [REPLIES[1], REPLIES[3], REPLIES[2]]
 
 
 @pytest.mark.parametrize("line", ["{}", "not json", '{"file": 3}'])
