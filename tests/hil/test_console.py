@@ -14,7 +14,8 @@ def test_dut_says_its_name(dut: Dut) -> None:
 
 def test_dut_reports_the_build_that_was_flashed(dut: Dut) -> None:
     assert dut.image is not None
-    assert dut.identity().image in dut.image.build_id or dut.image.build_id in dut.identity().image
+    assert dut.identity().known
+    assert str(dut.identity()) == dut.image.build_id
 
 
 def test_inference_results_are_probabilities_of_every_class(dut: Dut) -> None:

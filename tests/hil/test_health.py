@@ -16,7 +16,8 @@ from pytest_lan_hil.run.robustness import Robustness
 SPEECH = Path(__file__).resolve().parents[2] / "datasets" / "spoken-digits"
 
 
-@pytest.mark.cpu_utilisation_budget(percent=40)
+# At 3.3 mA awake, the nRF52840's 0.9 mW leave it 9 % of the time for work.
+@pytest.mark.cpu_utilisation_budget(percent=10)
 @pytest.mark.dropped_frames_budget(percent=0)
 @pytest.mark.uptime_budget(s=10)
 def test_listening_leaves_time_to_sleep_and_loses_no_frame(dut: Dut) -> None:
@@ -41,14 +42,16 @@ def test_the_battery_lasts(dut: Dut) -> None:
     dut.run_for(10)
 
 
-# Measured and reported, not judged: nobody has said yet how many of such sounds may be taken for a word.
-def test_sounds_without_speech_are_put_on_record(dut: Dut, robustness: Robustness) -> None:
-    measurement = robustness.false_positives(n=60)
-    assert measurement.n == 60
+# A guard against getting worse, not what a product needs: clean chords and gliding tones are this network's
+# weakness, and the model card says how often it takes them for digits. Noise, hum and silence it does not.
+@pytest.mark.false_positive_rate_budget(percent=33)
+def test_sounds_without_speech_are_not_taken_for_words(dut: Dut, robustness: Robustness) -> None:
+    robustness.false_positives(n=60)
 
 
-@pytest.mark.confidence_budget(percent=60)
-@pytest.mark.drift_score_budget(score=0.5)
+# A drift score above 0.25 is by habit called a great one. How sure the answers have to be is a guard.
+@pytest.mark.confidence_budget(percent=80)
+@pytest.mark.drift_score_budget(score=0.25)
 def test_answers_to_speech_are_sure_and_its_features_are_those_of_the_training(
     dut: Dut, robustness: Robustness
 ) -> None:

@@ -1,4 +1,4 @@
-"""Every relative link of the README and the documentation leads somewhere, anchors included."""
+"""Every relative link of the README, the documentation, the model card and the data set leads somewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "datasets").rglob("*.md")),
+    ROOT / "firmware" / "model" / "README.md",
+]
 _LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
