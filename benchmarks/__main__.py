@@ -20,6 +20,10 @@ NAMES = (
     "stream",
     "kernels",
     "metrics",
+    "ledger",
+    "baseline",
+    "compare",
+    "verdicts",
 )
 
 

@@ -7,10 +7,12 @@ from enum import Enum
 
 
 class VerdictKind(str, Enum):
-    """What a budget says about a measurement."""
+    """What a budget (within, over, inconclusive) or a baseline (all but over) says about a measurement."""
 
     WITHIN = "within"
     OVER = "over"
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
     INCONCLUSIVE = "inconclusive"
 
 
@@ -109,7 +111,7 @@ class Measurement:
         spread: Their description.
         estimate: The quantity's own statistic with its uncertainty.
         lost_share: Share of the samples that the instrument dropped, 0 to 1.
-        instrument: Model and serial of what measured it.
+        instrument: Model and serial of what measured it: the same in every run with it, or no baseline fits.
         simulated: True if a virtual bench made it.
         conditions: State of the bench.
         notes: Sentences that a reader of the number must know.

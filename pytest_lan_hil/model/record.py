@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import ClassVar
 
+from pytest_lan_hil.model.comparison import Comparison
 from pytest_lan_hil.model.measurement import Measurement, Outcome, Verdict
 
 SCHEMA_VERSION = 1
@@ -14,7 +16,8 @@ SCHEMA_VERSION = 1
 class ConsoleLine:
     """One line from (or to) the DUT's console.
 
-    `time_s` is on the console's clock; `direction` is "<" for received, ">" for sent.
+    `time_s` is on the console's clock; `direction` is "<" for received, ">" for sent, "#" for a
+    remark of the harness ("flashing lan.elf").
     """
 
     time_s: float
@@ -76,6 +79,8 @@ class TestRecord:
     `measurements` maps quantity to measurement. `console` is filled (last 200 lines) unless the test passed.
     `waveform` is the file name of the saved capture envelope beside the record, or "".
     `confusion` is there if labelled recordings were played to the DUT.
+    `comparisons` are with a baseline (`no_regression`, `--hil-compare`), or of the two images of `--hil-ab`.
+    A test that `--hil-until-decided` repeats has a record for each repeat, in order.
     """
 
     __test__: ClassVar[bool] = False  # or pytest takes it for a class of tests, by its name
@@ -89,6 +94,14 @@ class TestRecord:
     console: tuple[ConsoleLine, ...] = ()
     waveform: str = ""
     confusion: Confusion | None = None
+    comparisons: tuple[Comparison, ...] = ()
+
+
+class RunKind(str, Enum):
+    """What a run is good for: only a plain one enters trends and baselines."""
+
+    PLAIN = "run"
+    AB = "ab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,9 @@ class RunRecord:
         board, bench: Names.
         simulated: True if any device is.
         job: Pushgateway job.
-        git_commit, git_dirty: Of the project under test ("" and False when there is none).
+        git_commit, git_branch, git_dirty: Of the project under test ("", "" and False when there is none, the
+            branch also "" for a detached head).
+        kind: Plain, or two images side by side.
         devices: What was on the bench.
         tests: In order.
         measurements: Quantity to measurement, pooled over the tests that judged it.
@@ -124,6 +139,8 @@ class RunRecord:
     measurements: dict[str, Measurement] | None = None
     versions: dict[str, str] | None = None
     schema_version: int = SCHEMA_VERSION
+    git_branch: str = ""
+    kind: RunKind = RunKind.PLAIN
 
     @property
     def replayed(self) -> bool:
