@@ -53,7 +53,7 @@ class Project:
         """Where this project's boards and benches are looked for."""
         from pytest_lan_hil.config import SearchPath
 
-        return SearchPath.default(self.rootdir, self._folders("hil_boards"), self._folders("hil_benches"))
+        return SearchPath.default(self.rootdir, self.folders("hil_boards"), self.folders("hil_benches"))
 
     def benches(self, given: BenchNames) -> list[Bench]:
         """The benches that were asked for, in the order in which boards try them; see `options.bench_names`.
@@ -82,10 +82,18 @@ class Project:
 
     def output(self, given: str | None) -> Path:
         """The folder of run records; an ini file's is relative to the root directory."""
-        chosen = given or os.environ.get("LAN_HIL_OUTPUT")
-        return Path(chosen) if chosen else self.rootdir / self.settings.get("hil_output", ".hil")
+        return self._folder(given, "output", ".hil")
 
-    def _folders(self, name: str) -> list[str]:
+    def baselines(self, given: str | None) -> Path:
+        """The folder of baseline files; an ini file's is relative to the root directory."""
+        return self._folder(given, "baselines", "baselines")
+
+    def _folder(self, given: str | None, name: str, default: str) -> Path:
+        chosen = given or os.environ.get(f"LAN_HIL_{name.upper()}")
+        return Path(chosen) if chosen else self.rootdir / self.settings.get(f"hil_{name}", default)
+
+    def folders(self, name: str) -> list[str]:
+        """Folders that the project configures under this name (`hil_boards`, `hil_benches`)."""
         value = self.settings.get(name, [])
         return shlex.split(value) if isinstance(value, str) else [str(folder) for folder in value]
 

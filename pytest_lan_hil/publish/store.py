@@ -11,6 +11,8 @@ from pytest_lan_hil.model.errors import HilError
 from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish.files import METRICS_NAME, point_latest, run_directory, write_atomically
 from pytest_lan_hil.publish.html import write_report
+from pytest_lan_hil.publish.ledger import Ledger
+from pytest_lan_hil.publish.ledger_making import announce
 from pytest_lan_hil.publish.openmetrics import render
 from pytest_lan_hil.publish.record import write_record
 from pytest_lan_hil.publish.spool import note_success
@@ -38,7 +40,7 @@ class Stored:
 
 
 def store(record: RunRecord, waveforms: Mapping[str, Envelope], output: Path) -> Stored:
-    """Write record, waveforms, reports and metrics of a run below `output`, and point `latest` at it.
+    """Write record, ledger, waveforms, reports and metrics of a run below `output`, and point `latest` at it.
 
     Args:
         record: The run.
@@ -51,6 +53,7 @@ def store(record: RunRecord, waveforms: Mapping[str, Envelope], output: Path) ->
     """
     record = with_waveform_names(record, waveforms)
     directory = run_directory(output, record.run_id)
+    announce(output, record.run_id)
     record_path = write_record(record, directory)
     problems: list[str] = []
 
@@ -61,6 +64,12 @@ def store(record: RunRecord, waveforms: Mapping[str, Envelope], output: Path) ->
             problems.append(error.problem)
             return None
 
+    def enter_in_ledger() -> Path:
+        with Ledger.open(output) as ledger:
+            ledger.add(record)
+            problems.extend(ledger.problems)
+        return ledger.path
+
     def write_metrics() -> Path:
         text = render(record, last_success_s=note_success(record, output))
         return write_atomically(directory / METRICS_NAME, text)
@@ -69,6 +78,7 @@ def store(record: RunRecord, waveforms: Mapping[str, Envelope], output: Path) ->
         write_waveforms(record, waveforms, directory)
         return directory
 
+    attempt(enter_in_ledger)
     attempt(write_all_waveforms)
     html = attempt(lambda: write_report(record, waveforms, directory))
     text = attempt(lambda: write_text_report(record, directory))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import subprocess
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 
 _PACKAGES = (
@@ -19,6 +19,10 @@ _PACKAGES = (
     "unicorn",
     "soxr",
 )
+
+# https://docs.github.com/en/actions/reference/workflows-and-actions/variables,
+# https://docs.gitlab.com/ci/variables/predefined_variables/, Jenkins' multibranch pipelines
+_CI_BRANCHES = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "BRANCH_NAME")
 
 
 def git_state(folder: Path) -> tuple[str, bool]:
@@ -34,8 +38,28 @@ def git_state(folder: Path) -> tuple[str, bool]:
         return "", False
 
 
+def git_branch(folder: Path) -> str:
+    """Branch that the checkout of `folder` is on; "" where there is none: no checkout, or a detached head.
+
+    A CI job checks out a commit, not a branch; there the branch is taken from what the CI says of its job:
+    GITHUB_HEAD_REF or GITHUB_REF_NAME, CI_COMMIT_REF_NAME (GitLab), BRANCH_NAME (Jenkins).
+    """
+    command = ["git", "-C", str(folder), "symbolic-ref", "--quiet", "--short", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    if done.returncode == 0:
+        return done.stdout.strip()
+    detached = 1  # https://git-scm.com/docs/git-symbolic-ref: --quiet; anything else is no checkout
+    told = (os.environ.get(name, "") for name in _CI_BRANCHES)
+    return next(filter(None, told), "") if done.returncode == detached else ""
+
+
 def versions() -> dict[str, str]:
     """Installed versions of the packages that shape a measurement."""
+    from importlib import metadata  # takes as long to load as many a command
+
     found = {}
     for name in _PACKAGES:
         try:

@@ -10,6 +10,7 @@ from publish_samples import RECORD, WAVEFORMS
 
 from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish import spool
+from pytest_lan_hil.publish.ledger import Ledger
 from pytest_lan_hil.publish.pushgateway import PushResult
 from pytest_lan_hil.run.options import RunOptions
 from pytest_lan_hil.run.publication import publish
@@ -37,6 +38,8 @@ def test_record_reports_and_marker_are_on_disk_before_any_network(
         run = tmp_path / "out put" / "runs" / record.run_id
         assert json.loads((run / "record.json").read_text())["run_id"] == record.run_id
         assert (tmp_path / "out put" / "spool" / f"{record.run_id}.json").is_file()
+        with Ledger.open(tmp_path / "out put") as ledger:
+            assert [one.run_id for one in ledger.runs()] == [record.run_id]
         seen.extend(path.name for path in run.iterdir())
         return PushResult(ok=True, detail="pushed", duration_s=0.0, answered=True)
 
@@ -67,6 +70,7 @@ def test_what_can_not_be_written_after_the_record_is_a_warning(
 ) -> None:
     (tmp_path / "out put").mkdir()
     (tmp_path / "out put" / "spool").write_text("in the way")
+    (tmp_path / "out put" / "ledger.sqlite").mkdir()
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))  # a folder
     publication = publish(RECORD, {}, _options(tmp_path, pushgateway=None), "releasing the board: stuck")
     assert publication.record is not None
@@ -74,3 +78,4 @@ def test_what_can_not_be_written_after_the_record_is_a_warning(
     assert warnings[0] == "warning: releasing the board: stuck"
     assert any("step summary" in line for line in warnings)
     assert any("spool" in line for line in warnings)
+    assert any("ledger.sqlite can't be used" in line for line in warnings)
