@@ -28,7 +28,7 @@ from pytest_lan_hil.config.fields import (
     wrong,
 )
 from pytest_lan_hil.model.errors import ImageError
-from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.model.quantities import QUANTITIES, Margin, Quantity
 
 ADDRESS_SPACE = 1 << 32
 #: The `target` of a board whose firmware is a program of the host, started instead of flashed.
@@ -83,6 +83,46 @@ Targets = create_model(
 )
 
 
+class _MarginTable(BaseModel):
+    """How much worse than its baseline a quantity may be on this board; what is left out is as in the table
+    of quantities.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _relative_key(row: Quantity) -> str:
+    return f"{row.name}_relative"
+
+
+def _absolute_key(row: Quantity) -> str:
+    return f"{row.name}_absolute" if row.unit == "1" else f"{row.name}_absolute_{row.unit_key}"
+
+
+def _margin_fields(row: Quantity) -> dict[str, Any]:
+    share = Field(
+        default=None,
+        description=f"Share of the baseline that {row.name} may be worse, 0 to 1.",
+        examples=[0.05],
+        ge=0,
+        le=1,
+    )
+    amount = Field(
+        default=None,
+        description=f"By how much {row.name} may be worse however small the baseline, {row.unit}.",
+        examples=[0.1],
+        ge=0,
+    )
+    return {_relative_key(row): (float | None, share), _absolute_key(row): (float | None, amount)}
+
+
+Margins = create_model(
+    "Margins",
+    __base__=_MarginTable,
+    **{key: field for row in QUANTITIES.values() for key, field in _margin_fields(row).items()},
+)
+
+
 class Battery(BaseModel):
     """The battery that the product runs from: `battery` hours are derived from it and the mean power."""
 
@@ -105,6 +145,10 @@ class Battery(BaseModel):
 
 def _no_targets() -> BaseModel:
     return Targets()
+
+
+def _no_margins() -> BaseModel:
+    return Margins()
 
 
 class Board(Description):
@@ -132,6 +176,8 @@ class Board(Description):
     """Marker line to the pin that the firmware raises."""
     target_table: Targets = Field(default_factory=_no_targets, alias="targets")  # type: ignore[valid-type]
     """Limits that a budget marker without one of its own takes on this board."""
+    margin_table: Margins = Field(default_factory=_no_margins, alias="margins")  # type: ignore[valid-type]
+    """How much worse than its baseline a quantity may be on this board."""
     battery: Battery | None = None
     """The battery that the product runs from."""
     temperature_error_k: float | None = Field(default=None, gt=0, examples=["5.0"])
@@ -146,6 +192,19 @@ class Board(Description):
         """Quantity to limit, in the quantity's display unit."""
         limits = {row.name: getattr(self.target_table, row.target_key) for row in QUANTITIES.values()}
         return {name: limit for name, limit in limits.items() if limit is not None}
+
+    @property
+    def margins(self) -> dict[str, Margin]:
+        """Every quantity of the table to its margin on this board."""
+        return {row.name: self._margin(row) for row in QUANTITIES.values()}
+
+    def _margin(self, row: Quantity) -> Margin:
+        relative = getattr(self.margin_table, _relative_key(row))
+        absolute = getattr(self.margin_table, _absolute_key(row))
+        return Margin(
+            row.margin.relative if relative is None else relative,
+            row.margin.absolute if absolute is None else absolute,
+        )
 
     @property
     def is_native(self) -> bool:

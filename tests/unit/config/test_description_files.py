@@ -142,7 +142,7 @@ def test_all_errors_of_a_board_are_told_at_once_in_line_order(tmp_path):
         bad.toml:2: [targett] unknown key "targett"
           fix: did you mean "target"? Known keys: name, title, target, pack, virtual, supply_v, \
 build, baudrate, \
-images, default_image, marker_pins, targets, battery, temperature_error_k, flash, ram
+images, default_image, marker_pins, targets, margins, battery, temperature_error_k, flash, ram
         bad.toml:3: [supply_v] must be a number, but is text ("3.0")
           fix: write  supply_v = 3.0
         bad.toml:4: [baudrate] must be more than 0, but is -1
