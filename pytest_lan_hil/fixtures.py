@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_lan_hil.dut.console import Console
     from pytest_lan_hil.dut.dut import Dut
     from pytest_lan_hil.dut.recorded import RecordedDut
+    from pytest_lan_hil.run.asked import Comparing
     from pytest_lan_hil.run.bench import OpenBench
     from pytest_lan_hil.run.fixtures import Accuracy, Metrics, Power
     from pytest_lan_hil.run.robustness import Robustness
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SESSION: pytest.StashKey[RunSession] = pytest.StashKey()
 TEST: pytest.StashKey[TestRun] = pytest.StashKey()
+COMPARED: pytest.StashKey[Comparing] = pytest.StashKey()
 HOW_TO_RUN = "needs a board: run `pytest --board NAME` (`lan-hil boards` lists them)"
 
 

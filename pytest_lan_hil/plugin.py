@@ -7,37 +7,34 @@ is imported at the top: `run` and what hangs below it are loaded once `--board` 
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_lan_hil import fixtures
-from pytest_lan_hil.fixtures import HOW_TO_RUN, SESSION, TEST, skipping
-from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.collection import (
+    CHECKED,
+    MARKERS,
+    asked,
+    board_name,
+    check_markers,
+    families,
+    is_for_its_board,
+    planned,
+    uses_board,
+    wanted_boards,
+)
+from pytest_lan_hil.fixtures import COMPARED, HOW_TO_RUN, SESSION, TEST, skipping
 from pytest_lan_hil.options import add_options, run_options
 
 if TYPE_CHECKING:
-    from pytest_lan_hil.config import Board
     from pytest_lan_hil.workers import BoardScheduling
 
 _LINES: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_LINES: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_RECORDS: pytest.StashKey[list[str]] = pytest.StashKey()
 _WORKER_LOST: pytest.StashKey[bool] = pytest.StashKey()
-
-_BUDGETS = tuple(row.marker for row in QUANTITIES.values())
-_MARKERS = (
-    *(
-        f"{row.marker}({row.unit_key}{', percentile=95' if row.statistic == 'p95' else ''}): fail unless"
-        f" {row.title} ({row.unit}) keeps this limit, or the board's target"
-        for row in QUANTITIES.values()
-    ),
-    "firmware(image): flash this image (a name of the board's [images] or a file) instead of the default",
-    "boards(*names): run only on these boards",
-    "needs(*capabilities): skip on a bench that lacks one of them (power, power.waveform, edges, ...)",
-)
-_CHECKED = (*_BUDGETS, "firmware", "boards", "needs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,10 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register fixtures and markers; with `--board`, load boards and bench."""
     config.pluginmanager.register(fixtures, fixtures.__name__)
-    for marker in _MARKERS:
+    for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     dry = config.getoption("hil_dry_run")
+    images, blocks = config.getoption("hil_ab"), config.getoption("hil_ab_blocks")
+    if blocks is not None and not images:
+        raise pytest.UsageError("--hil-ab-blocks needs --hil-ab BASE HEAD: the images to compare")
     if not config.getoption("board"):
+        if images:
+            raise pytest.UsageError("--hil-ab needs --board NAME: the board that both images run on")
         if dry:
             raise pytest.UsageError(
                 "--hil-dry-run needs --board NAME: it says what would be flashed and measured"
@@ -59,6 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if dry and hasattr(config.option, "dist"):
         config.option.dist = "no"  # xdist's workers have nothing to do
+    if images:
+        from pytest_lan_hil import side_by_side
+
+        side_by_side.check(config)
     from pytest_lan_hil.model.errors import HilError
     from pytest_lan_hil.run.session import RunSession
 
@@ -71,6 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
             raise
         raise pytest.UsageError(str(error)) from None
     config.stash[SESSION] = session
+    if images:
+        config.pluginmanager.register(side_by_side, side_by_side.__name__)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -84,76 +92,33 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Check the markers; run every test that uses `board` once per board."""
-    marks = [mark for mark in metafunc.definition.iter_markers() if mark.name in _CHECKED]
+    marks = [mark for mark in metafunc.definition.iter_markers() if mark.name in CHECKED]
     if marks:
-        _check_markers(metafunc, marks)
+        check_markers(metafunc, marks)
     session = metafunc.config.stash.get(SESSION, None)
-    if session and _uses_board(metafunc.definition):
+    if session and uses_board(metafunc.definition):
         metafunc.parametrize("board", list(session.boards), indirect=True, scope="session")
-
-
-def _check_markers(metafunc: pytest.Metafunc, marks: list[pytest.Mark]) -> None:
-    from pytest_lan_hil.model.errors import InputError
-    from pytest_lan_hil.run.budgets import check_marker
-
-    session = metafunc.config.stash.get(SESSION, None)
-    boards = list(session.boards.values()) if session else []
-    try:
-        wanted = _wanted_boards(marks)
-        boards = [board for board in boards if not wanted or board.name in wanted]
-        for mark in marks:
-            check_marker(mark.name, mark.args, mark.kwargs, boards)
-            if mark.name in _BUDGETS and "dut" not in metafunc.fixturenames:
-                name = metafunc.definition.name
-                raise InputError(
-                    f"@pytest.mark.{mark.name} on {name}, which doesn't use the `dut` fixture",
-                    fix=f"write `def {name}(dut):` and call dut.infer(...) or dut.run_for(seconds)",
-                )
-            if mark.name == "needs" and "bench" not in metafunc.fixturenames:
-                name = metafunc.definition.name
-                raise InputError(
-                    f"@pytest.mark.needs on {name}, which uses no bench", fix=f"write `def {name}(dut):`"
-                )
-    except InputError as error:
-        where = f"{metafunc.definition.path}:{metafunc.function.__code__.co_firstlineno}"
-        raise pytest.Collector.CollectError(f"{where}: {error}") from None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without `--board`, tests that need one skip; with it, those that are for other boards."""
     session = config.stash.get(SESSION, None)
     for item in items:
-        if not _uses_board(item):
+        if not uses_board(item):
             continue
         if session is None:
             item.add_marker(pytest.mark.skip(reason=HOW_TO_RUN))
             continue
-        if not _is_for_its_board(item):
-            names = ", ".join(_wanted_boards(item.iter_markers("boards")))
+        if not is_for_its_board(item):
+            names = ", ".join(wanted_boards(item.iter_markers("boards")))
             item.add_marker(pytest.mark.skip(reason=f"only for board {names}"))
 
 
-def _uses_board(item: pytest.Item) -> bool:
-    """True if the test needs our `board`: not if it, or its project, means something else by that name."""
-    info: Any = getattr(item, "_fixtureinfo", None)
-    found = info.name2fixturedefs.get("board", ()) if info is not None else ()
-    return any(fixture.func.__module__ == fixtures.__name__ for fixture in found[-1:])
-
-
-def _wanted_boards(marks: Iterable[pytest.Mark]) -> list[str]:
-    """The boards that a test is for; none named means all."""
-    return [name for mark in marks if mark.name == "boards" for name in mark.args]
-
-
-def _is_for_its_board(item: pytest.Item) -> bool:
-    wanted = _wanted_boards(item.iter_markers("boards"))
-    return not wanted or _board_name(item) in wanted
-
-
-def _board_name(item: pytest.Item) -> str:
-    """The board that a test runs on; "" for a test that runs on none."""
-    callspec = getattr(item, "callspec", None)
-    return str(callspec.params["board"]) if callspec is not None and _uses_board(item) else ""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Count the comparisons: each is corrected for all of its board."""
+    hil = session.config.stash.get(SESSION, None)
+    if hil is not None:
+        hil.families = families(session.items, hil)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -170,60 +135,59 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     writer = session.config.get_terminal_writer()
     writer.line()
     for name, run in hil.runs.items():
-        items = [
-            item
-            for item in session.items
-            if _board_name(item) == name and not item.get_closest_marker("skip")
-        ]
         tests, skipped = [], []
-        for item in items:
+        for item in planned(session.items):
+            if board_name(item) != name:
+                continue
             try:
-                tests.append((item.nodeid, *_asked(item, run.board)))
+                tests.append((item.nodeid, asked(item, hil)))
             except CapabilityMissing as missing:
                 skipped.append((item.nodeid, missing.problem))
-        for line in plan_lines(run, tests, skipped):
+        for line in plan_lines(run, tests, skipped, compared_with=hil.compared_with(name)):
             writer.line(line)
     writer.line("dry run: nothing was touched")
     return True
-
-
-def _asked(item: pytest.Item, board: Board) -> tuple[list[Any], str | None]:
-    """Budgets and image name that the item's markers ask for on this board; the closest marker wins.
-
-    Raises:
-        CapabilityMissing: The board can never know one of the quantities.
-    """
-    from pytest_lan_hil.run.budgets import parse_budget
-    from pytest_lan_hil.run.sources import require_known
-
-    budgets = []
-    for name in _BUDGETS:
-        mark = item.get_closest_marker(name)
-        if mark is not None:
-            request = parse_budget(name, mark.args, mark.kwargs)
-            require_known(request.quantity, board)
-            budgets.append(request.for_board(board.name, board.targets))
-    firmware = item.get_closest_marker("firmware")
-    return budgets, (str(firmware.args[0]) if firmware else None)
 
 
 # --- one test -------------------------------------------------------------------------------------------
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """`--hil-until-decided`: repeat a test that is compared with something."""
+    session = item.config.stash.get(SESSION, None)
+    if session is None or session.options.until_decided_s is None or not any(planned([item])):
+        return None
+    from pytest_lan_hil.model.errors import CapabilityMissing
+    from pytest_lan_hil.repeating import run_until_decided
+
+    try:
+        margins = asked(item, session).margins
+    except CapabilityMissing:
+        return None  # it skips, as it does without repeats
+    compared = session.compared(item.nodeid, board_name(item), margins)
+    if compared is None:
+        return None
+    run_until_decided(item, nextitem, compared)
+    return True
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Begin the record of a test that runs on a board."""
     session = item.config.stash.get(SESSION, None)
-    if session is None or not _uses_board(item) or not _is_for_its_board(item):
+    if session is None or not uses_board(item) or not is_for_its_board(item):
         return
+    from pytest_lan_hil.run.asked import Asked
     from pytest_lan_hil.run.test_run import TestRun
 
-    run = session.run_on(_board_name(item))
-    item.stash[TEST] = TestRun(item.nodeid, run, (), None)  # a test that skips here is on the record, too
+    name = board_name(item)
+    run = session.run_on(name)
+    item.stash[TEST] = TestRun(item.nodeid, run, Asked())  # a test that skips here is on the record, too
     with skipping():
-        budgets, image_name = _asked(item, run.board)
-    needs = [need for mark in item.iter_markers("needs") for need in mark.args]
-    test = TestRun(item.nodeid, run, budgets, image_name, needs)
+        wanted = asked(item, session)
+    compared = item.stash.get(COMPARED, None) or session.compared(item.nodeid, name, wanted.margins)
+    test = TestRun(item.nodeid, run, wanted, compared=compared, inconclusive=session.options.inconclusive)
     test.explicit = "power" in getattr(item, "fixturenames", ())
     item.stash[TEST] = test
 
@@ -301,6 +265,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("hardware in the loop")
         for line in for_encoding(lines, sys.__stdout__.encoding if sys.__stdout__ else None):
             terminalreporter.write_line(line)
+    if config.stash.get(SESSION, None) is not None:
+        _annotate(terminalreporter, config)
     waiting = [
         report
         for report in terminalreporter.stats.get("skipped", [])
@@ -310,6 +276,21 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(
             f"lan-hil: {len(waiting)} skipped {'test' if len(waiting) == 1 else 'tests'}: {HOW_TO_RUN}"
         )
+
+
+def _annotate(terminalreporter: Any, config: pytest.Config) -> None:
+    """GitHub Actions: mark the lines of failed and blocked tests."""
+    from pytest_lan_hil.publish.github import annotation_line, wants_annotations
+    from pytest_lan_hil.run.reporting import annotation_of
+
+    if not wants_annotations():
+        return
+    stats = terminalreporter.stats
+    reports = [*stats.get("failed", []), *stats.get("error", [])]
+    found = (annotation_of(report, config.rootpath) for report in reports)
+    terminalreporter.ensure_newline()
+    for annotation in filter(None, found):
+        terminalreporter.write_line(annotation_line(annotation))
 
 
 @pytest.hookimpl(optionalhook=True)

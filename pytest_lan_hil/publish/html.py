@@ -6,6 +6,7 @@ markup. A content security policy in the page forbids loading anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.measurement import Measurement, Outcome
 from pytest_lan_hil.model.record import FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.publish.comparisons import (
+    ComparedRow,
+    headings,
+    last_repeats,
+    repeat_lines,
+    run_comparisons,
+    test_comparisons,
+)
 from pytest_lan_hil.publish.confusion import ConfusionRow, confusion_rows
 from pytest_lan_hil.publish.explain import Line, budget_of
 from pytest_lan_hil.publish.files import HTML_NAME, write_atomically
@@ -42,6 +51,8 @@ class TestView:
     test: TestRecord
     anchor: str
     rows: list[Row]
+    compared: list[ComparedRow]
+    repeat: str
     provenance: list[tuple[str, Measurement]]
     budgets: list[tuple[str, list[Line]]]
     drawing: Drawing | None
@@ -67,10 +78,13 @@ def write_report(record: RunRecord, waveforms: Mapping[str, Envelope], directory
 
 def render_html(record: RunRecord, waveforms: Mapping[str, Envelope]) -> str:
     """The page as text. Equal records give equal bytes."""
-    views = [_view(test, number, waveforms) for number, test in enumerate(record.tests, start=1)]
+    views = _views(record, waveforms)
     return _template().render(
         record=record,
         rows=run_rows(record),
+        compared=run_comparisons(record),
+        headings=headings(record.kind),
+        repeats=repeat_lines(record),
         counts=test_counts(record),
         tests=views,
         anchors={view.test.nodeid: view.anchor for view in views},
@@ -86,14 +100,29 @@ def firmware_of(record: RunRecord) -> list[FirmwareIdentity]:
     return list(found)
 
 
-def _view(test: TestRecord, number: int, waveforms: Mapping[str, Envelope]) -> TestView:
+def _views(record: RunRecord, waveforms: Mapping[str, Envelope]) -> list[TestView]:
+    """A waveform belongs to the last repeat of its test."""
+    last = {id(test) for test in last_repeats(record.tests)}
+    seen: Counter[str] = Counter()
+    views = []
+    for number, test in enumerate(record.tests, start=1):
+        seen[test.nodeid] += 1
+        found = waveforms.get(test.nodeid) if id(test) in last else None
+        repeated = seen[test.nodeid] > 1 or id(test) not in last
+        repeat = f"repeat {seen[test.nodeid]}" if repeated else ""
+        views.append(_view(test, number, found, repeat))
+    return views
+
+
+def _view(test: TestRecord, number: int, waveform: Envelope | None, repeat: str) -> TestView:
     anchor = f"test-{number}"
-    waveform = waveforms.get(test.nodeid)
     measurements = test.measurements or {}
     return TestView(
         test=test,
         anchor=anchor,
         rows=test_rows(test),
+        compared=test_comparisons(test),
+        repeat=repeat,
         provenance=[(title_of(name), measurements[name]) for name in sorted(measurements)],
         budgets=[
             (title_of(name), lines)

@@ -40,4 +40,15 @@ def properties(test: TestRecord, *, simulated: bool | None = None) -> list[tuple
             (f"hil_{budget.quantity}_budget", f"{budget.statistic} {budget.limit:g} {verdict.unit}"),
             (f"hil_{budget.quantity}_verdict", verdict.kind.value),
         ]
+    for found in test.comparisons:
+        name = f"hil_{found.subject.quantity}"
+        pairs.append((f"{name}_comparison", found.kind.value))
+        if found.base is not None and found.head is not None:
+            pairs += [
+                (f"{name}_base", repr(found.base.value)),
+                (f"{name}_change", repr(found.change)),
+                (f"{name}_change_low", repr(found.change_low)),
+                (f"{name}_change_high", repr(found.change_high)),
+                (f"{name}_margin", repr(found.margin)),
+            ]
     return pairs

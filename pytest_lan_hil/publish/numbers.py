@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pytest_lan_hil.model.comparison import Arm, Comparison
 from pytest_lan_hil.model.measurement import Budget, Estimate
 from pytest_lan_hil.model.quantities import QUANTITIES, Direction, unit_text
 
@@ -65,6 +66,52 @@ def budget_text(budget: Budget, unit: str) -> str:
     quantity = QUANTITIES.get(budget.quantity)
     higher = quantity is not None and quantity.direction is Direction.HIGHER
     return f"{'≥' if higher else '≤'} {budget.limit:g}{unit_text(unit)}"
+
+
+def arm_text(arm: Arm | None, unit: str) -> str:
+    """ "9.871 ms (5 runs)": one side of a comparison, rounded to what its standard error supports."""
+    if arm is None:
+        return "none"
+    runs = f"{arm.samples} run{'' if arm.samples == 1 else 's'}"
+    return f"{rounded(arm.value, arm.standard_error)}{unit_text(unit)} ({runs})"
+
+
+def change_text(comparison: Comparison) -> str:
+    """ "+1.2 % (-0.3 to +2.7)": the change with its 95 % interval, as a share of the base; in the unit where
+    the base is 0, and "" where there is no base or no head.
+    """
+    found = comparison
+    if found.base is None or found.head is None:
+        return ""
+    scale, unit = _scale(found)
+    change, low, high = found.change * scale, found.change_low * scale, found.change_high * scale
+    half = (high - low) / 2
+    if half == 0:
+        return f"{change + 0.0:+.3g}{unit}"
+    if not math.isfinite(half):
+        return f"{change + 0.0:+.3g}{unit} (not bounded)"
+    return f"{_signed(change, half)}{unit} ({_signed(low, half)} to {_signed(high, half)})"
+
+
+def margin_text(comparison: Comparison) -> str:
+    """ "10 %": how much worse is still within, as `change_text` shows the change; "" without a base."""
+    if comparison.base is None:
+        return ""
+    scale, unit = _scale(comparison)
+    return f"{comparison.margin * scale:.3g}{unit}"
+
+
+def _scale(comparison: Comparison) -> tuple[float, str]:
+    """What a difference is multiplied by, and its unit then: percent of the base where there is one."""
+    base = comparison.base
+    if base is None or base.value == 0:
+        return 1.0, unit_text(comparison.unit)
+    return 100 / abs(base.value), " %"
+
+
+def _signed(value: float, uncertainty: float) -> str:
+    text = rounded(value, uncertainty)
+    return text if text.startswith("-") and float(text) else f"+{text.removeprefix('-')}"
 
 
 def title_of(quantity: str) -> str:

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from pytest_lan_hil.model.measurement import Budget, Measurement, Outcome, VerdictKind
 from pytest_lan_hil.model.quantities import QUANTITIES, Direction, Quantity
 from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.publish.comparisons import last_repeats
 
 Labels: TypeAlias = Mapping[str, str]
 
@@ -150,7 +151,7 @@ def _run_families(
         "lan_run_tests", "Tests of the last run by outcome; blocked means that the bench is at fault",
         labels=[*labels, "outcome"],
     )  # fmt: skip
-    counts = Counter(test.outcome for test in record.tests)
+    counts = Counter(test.outcome for test in last_repeats(record.tests))
     for outcome in Outcome:
         values = [*labels.values(), outcome.value]
         outcomes.add_metric(values, float(record.outcome is outcome), timestamp=at)
@@ -229,7 +230,9 @@ def _budget_families(
 def _quality_families(record: RunRecord, labels: Labels, at: float | None) -> Iterator[Metric]:
     keys = [*labels, "quantity"]
     verdicts = GaugeMetricFamily(
-        "lan_run_verdicts", "Verdicts of the last run by quantity and kind", labels=[*keys, "verdict"]
+        "lan_run_verdicts",
+        "Verdicts of the last run by quantity and kind, on budgets and baselines",
+        labels=[*keys, "verdict"],
     )
     samples = GaugeMetricFamily(
         "lan_measurement_values", "Number of values that the last run's estimate is made from", labels=keys
@@ -237,7 +240,9 @@ def _quality_families(record: RunRecord, labels: Labels, at: float | None) -> It
     lost = GaugeMetricFamily(
         "lan_measurement_lost_ratio", "Share of the samples that the instrument dropped", labels=keys
     )
-    counts = Counter((v.budget.quantity, v.kind) for test in record.tests for v in test.verdicts)
+    tests = last_repeats(record.tests)
+    counts = Counter((v.budget.quantity, v.kind) for test in tests for v in test.verdicts)
+    counts += Counter((c.subject.quantity, c.kind) for test in tests for c in test.comparisons)
     for name in QUANTITIES:
         values = [*labels.values(), name]
         if any(counts[name, kind] for kind in VerdictKind):

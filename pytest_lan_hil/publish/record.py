@@ -1,8 +1,9 @@
 """The run record as JSON: written once, atomically, with a published schema (docs/reference/run-record.md).
 
 JSON has no infinity. An interval that the samples can't bound is written as null, and only these keys may be
-null: `ci95_low` and `low` (read back as minus infinity), `ci95_high`, `high`, `instrument_error` and a
-contribution's `half_width` (plus infinity). Keys are sorted and numbers are Python's shortest round-trip
+null: `ci95_low`, `low` and `change_low` (read back as minus infinity), `ci95_high`, `high`, `change_high`,
+`instrument_error`, a contribution's `half_width`, and of a comparison's sides `standard_error` and `degrees`
+(plus infinity). Keys are sorted and numbers are Python's shortest round-trip
 form, so that equal values are equal bytes.
 """
 
@@ -33,6 +34,10 @@ _UNBOUNDED = {
     "high": math.inf,
     "instrument_error": math.inf,
     "half_width": math.inf,
+    "change_low": -math.inf,
+    "change_high": math.inf,
+    "standard_error": math.inf,
+    "degrees": math.inf,
 }
 _OBJECTS = frozenset({"measurements", "versions"})
 # json.dumps puts every number of `values` on its own line; JSON strings hold no raw line break, so a bracket,
@@ -207,7 +212,7 @@ def json_schema() -> dict[str, Any]:
             spec.pop("default", None)
             if name in _OBJECTS:  # None is written as {}
                 spec.update(next(option for option in spec.pop("anyOf") if option.get("type") == "object"))
-    for definition in ("Estimate", "Contribution"):
+    for definition in ("Estimate", "Contribution", "Comparison", "Arm"):
         _open_ends(schema["$defs"][definition]["properties"])
     schema["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
     return {

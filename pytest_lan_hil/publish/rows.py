@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from pytest_lan_hil.model.measurement import Budget, Estimate, Measurement, Outcome, Verdict, VerdictKind
 from pytest_lan_hil.model.quantities import QUANTITIES, Direction
-from pytest_lan_hil.model.record import RunRecord, TestRecord
+from pytest_lan_hil.model.record import RunKind, RunRecord, TestRecord
+from pytest_lan_hil.publish.comparisons import last_repeats
 from pytest_lan_hil.publish.numbers import budget_text, estimate_text, interval_text, title_of
 
 SIMULATED_LABEL = "SIMULATED: measured on a virtual bench, not on hardware"
@@ -43,7 +44,12 @@ class Row:
 
 
 def run_rows(record: RunRecord) -> list[Row]:
-    """Rows of the whole run: judged quantities first, in the quantity table's order."""
+    """Rows of the whole run: judged quantities first, in the quantity table's order.
+
+    None where two images were compared: there a quantity has no one figure.
+    """
+    if record.kind is RunKind.AB:
+        return []
     groups = judged(record)
     return [*map(_judged, groups), *_unjudged(record, {group[0][1].budget.quantity for group in groups})]
 
@@ -63,12 +69,14 @@ def test_rows(test: TestRecord) -> list[Row]:
     judged = {verdict.budget.quantity for verdict in test.verdicts}
     measurements = test.measurements or {}
     names = sorted(set(measurements) - judged, key=_order)
-    return rows + [_measured(name, measurements[name], test.nodeid) for name in names]
+    return rows + [_measured(name, measurements[name], test) for name in names]
 
 
 def test_counts(record: RunRecord) -> str:
-    """ "5 passed, 1 failed, 1 blocked": outcomes that occurred, the three main ones always."""
-    counts = Counter(test.outcome for test in record.tests)
+    """ "5 passed, 1 failed, 1 blocked": outcomes that occurred, the three main ones always. A test that was
+    repeated is one test.
+    """
+    counts = Counter(test.outcome for test in last_repeats(record.tests))
     always = (Outcome.PASSED, Outcome.FAILED, Outcome.BLOCKED)
     return ", ".join(
         f"{counts[outcome]} {outcome.value}" for outcome in Outcome if outcome in always or counts[outcome]
@@ -81,14 +89,18 @@ def fault_of(test: TestRecord) -> str:
         return "the DUT is at fault"
     if test.outcome is not Outcome.BLOCKED:
         return ""
-    if any(verdict.kind is VerdictKind.INCONCLUSIVE for verdict in test.verdicts):
+    if any(one.base is None for one in test.comparisons):
+        return "there is nothing to compare with: no verdict on the DUT"
+    kinds = {verdict.kind for verdict in test.verdicts} | {one.kind for one in test.comparisons}
+    if VerdictKind.INCONCLUSIVE in kinds:
         return "the samples can't settle it: no verdict on the DUT"
     return "the bench, or what was asked of it, is at fault: no verdict on the DUT"
 
 
 def message_lines(test: TestRecord) -> list[str]:
-    """The test's message by line, without lines that a verdict's reason says already."""
-    said = {line for verdict in test.verdicts for line in verdict.reason.splitlines()}
+    """The test's message by line, without lines that the reason of a verdict or comparison says already."""
+    reasons = [verdict.reason for verdict in test.verdicts] + [one.reason for one in test.comparisons]
+    said = {line for reason in reasons for line in reason.splitlines()}
     return [line for line in test.message.splitlines() if line not in said]
 
 
@@ -117,8 +129,9 @@ def _order(quantity: str) -> tuple[int, str]:
 def _judged(found: Sequence[tuple[TestRecord, Verdict]]) -> Row:
     verdict = worst([verdict for _, verdict in found])
     test = next(test for test, candidate in found if candidate is verdict)
-    alike = sum(candidate.kind is verdict.kind for _, candidate in found)
-    share = f" ({alike} of {len(found)} tests)" if len(found) > 1 else ""
+    tests = {test.nodeid for test, _ in found}  # a test may have been repeated
+    alike = {test.nodeid for test, candidate in found if candidate.kind is verdict.kind}
+    share = f" ({len(alike)} of {len(tests)} tests)" if len(tests) > 1 else ""
     estimate: Estimate | None = verdict.estimate
     return Row(
         quantity=title_of(verdict.budget.quantity),
@@ -137,13 +150,13 @@ def _judged(found: Sequence[tuple[TestRecord, Verdict]]) -> Row:
 
 def _unjudged(record: RunRecord, judged: set[str]) -> list[Row]:
     """What was not judged: a quantity of the table once, where it was worst; a user's own always."""
-    found: list[tuple[str, Measurement, str]] = []
+    found: list[tuple[str, Measurement, TestRecord]] = []
     for test in record.tests:
         if test.outcome in (Outcome.BLOCKED, Outcome.INTERRUPTED):
             continue
         for name, measurement in (test.measurements or {}).items():
             if name not in judged:
-                found.append((name, measurement, test.nodeid))
+                found.append((name, measurement, test))
     shown = [one for one in found if one[0] not in QUANTITIES]
     for name in QUANTITIES:
         same = [one for one in found if one[0] == name]
@@ -153,7 +166,8 @@ def _unjudged(record: RunRecord, judged: set[str]) -> list[Row]:
     return [_measured(*one) for one in shown[:_UNJUDGED_LIMIT]]
 
 
-def _measured(name: str, measurement: Measurement, nodeid: str) -> Row:
+def _measured(name: str, measurement: Measurement, test: TestRecord) -> Row:
+    compared = any(comparison.subject.quantity == name for comparison in test.comparisons)
     return Row(
         quantity=title_of(name),
         measured=estimate_text(measurement.estimate, measurement.unit),
@@ -161,6 +175,6 @@ def _measured(name: str, measurement: Measurement, nodeid: str) -> Row:
         statistic=measurement.estimate.statistic,
         n=str(measurement.n),
         budget="none",
-        verdict="not judged",
-        test=nodeid,
+        verdict="compared" if compared else "not judged",
+        test=test.nodeid,
     )

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_lan_hil.model.measurement import Outcome, VerdictKind
-from pytest_lan_hil.model.record import ConsoleLine, RunRecord, TestRecord
+from pytest_lan_hil.model.record import ConsoleLine, RunKind, RunRecord, TestRecord
+from pytest_lan_hil.publish.comparisons import (
+    ComparedRow,
+    cells,
+    headings,
+    repeat_lines,
+    run_comparisons,
+    test_comparisons,
+)
 from pytest_lan_hil.publish.numbers import title_of
 from pytest_lan_hil.publish.rows import (
     SIMULATED_LABEL,
@@ -59,9 +67,13 @@ def summary_lines(
         encoding: Of the terminal.
     """
     lines = _heading(record)
-    rows = run_rows(record)
+    rows, compared = run_rows(record), run_comparisons(record)
     if rows:
-        lines += ["", *table(rows), ""]
+        lines += ["", *table(rows)]
+    if compared:
+        lines += ["", *comparison_table(compared, record.kind), *repeat_lines(record)]
+    if rows or compared:
+        lines.append("")
     elif record.tests:
         lines.append("nothing was measured")
     return for_encoding([*lines, *_places(record_path, report_path, push)], encoding)
@@ -93,15 +105,20 @@ def table(rows: Sequence[Row]) -> list[str]:
     return aligned(_HEADINGS, [_cells(row, name=_short(row.test) if many else "") for row in rows])
 
 
-def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A text table with a rule below its headings; the column `n` stands to the right, as figures do."""
-    cells = [headings, *rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
+def comparison_table(rows: Sequence[ComparedRow], kind: RunKind) -> list[str]:
+    """What was compared, as a text table with aligned columns."""
+    return aligned(headings(kind), [cells(row) for row in rows])
+
+
+def aligned(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A text table with a rule below its titles; the column `n` stands to the right, as figures do."""
+    every = [titles, *rows]
+    widths = [max(len(line[column]) for line in every) for column in range(len(titles))]
     lines = []
-    for number, line in enumerate(cells):
+    for number, line in enumerate(every):
         padded = [
-            text.rjust(width) if heading == "n" else text.ljust(width)
-            for heading, text, width in zip(headings, line, widths, strict=True)
+            text.rjust(width) if title == "n" else text.ljust(width)
+            for title, text, width in zip(titles, line, widths, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
         if number == 0:
@@ -125,8 +142,9 @@ def failure_section(
 ) -> list[str]:
     """What a failed or blocked test has to say; [] for any other.
 
-    Quantity, measured value with uncertainty, budget, n and reason of each verdict that is not "within"; the
-    firmware; where the record is; the last 200 lines of the console.
+    Quantity, measured value with uncertainty, budget, n and reason of each verdict that is not "within"; both
+    sides, change, margin and reason of each comparison that is neither within nor improved; the firmware;
+    where the record is; the last 200 lines of the console.
     """
     if test.outcome not in (Outcome.FAILED, Outcome.BLOCKED):
         return []
@@ -145,6 +163,9 @@ def failure_section(
             f"  budget    {row.budget} ({row.source})",
             f"  reason    {row.reason}",
         ]
+    for compared in test_comparisons(test):
+        if compared.kind in (VerdictKind.REGRESSED.value, VerdictKind.INCONCLUSIVE.value):
+            lines += _compared(compared)
     lines += _notes(test)
     if test.firmware is not None:
         state = "proved on the DUT" if test.firmware.proved else "NOT proved on the DUT"
@@ -152,6 +173,19 @@ def failure_section(
     if record_path is not None:
         lines.append(f"record: {record_path}")
     return for_encoding([*lines, *console_lines(test.console)], encoding)
+
+
+def _compared(row: ComparedRow) -> list[str]:
+    return [
+        f"{row.quantity}: {row.verdict}",
+        f"  base      {row.base}",
+        f"  now       {row.head}",
+        *([f"  change    {row.change}, margin {row.margin}"] if row.change else []),
+        *(
+            f"  {'reason' if number == 0 else '':<9} {line}"
+            for number, line in enumerate(row.reason.splitlines())
+        ),
+    ]
 
 
 def _notes(test: TestRecord) -> list[str]:
@@ -167,7 +201,7 @@ def console_lines(console: Sequence[ConsoleLine]) -> list[str]:
     tail = console[-CONSOLE_LINES:]
     if not tail:
         return []
-    heading = f"console, last {len(tail)} lines (seconds, < from the DUT, > to it):"
+    heading = f"console, last {len(tail)} lines (seconds, < from the DUT, > to it, # by the harness):"
     return [heading, *(f"  {line.time_s:10.3f} {line.direction} {_printable(line.text)}" for line in tail)]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_lan_hil.model.measurement import Measurement, Outcome
-from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.model.record import DeviceIdentity, FirmwareIdentity, RunKind, RunRecord, TestRecord
+from pytest_lan_hil.publish.comparisons import test_comparisons
 from pytest_lan_hil.publish.confusion import matrix_lines
 from pytest_lan_hil.publish.files import TEXT_NAME, write_atomically
 from pytest_lan_hil.publish.html import firmware_of
 from pytest_lan_hil.publish.numbers import title_of
 from pytest_lan_hil.publish.rows import message_lines, test_rows
-from pytest_lan_hil.publish.terminal import console_lines, summary_lines, table
+from pytest_lan_hil.publish.terminal import comparison_table, console_lines, summary_lines, table
 
 
 def write_text_report(record: RunRecord, directory: Path) -> Path:
@@ -36,7 +37,7 @@ def render_text(record: RunRecord) -> str:
         f"job       {record.job}",
     ]
     for test in record.tests:
-        lines += ["", *_test(test)]
+        lines += ["", *_test(test, record.kind)]
     for image in firmware_of(record):
         lines += ["", *_firmware(image)]
     if record.devices:
@@ -48,13 +49,17 @@ def render_text(record: RunRecord) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _test(test: TestRecord) -> list[str]:
+def _test(test: TestRecord, kind: RunKind) -> list[str]:
     lines = [f"{test.nodeid}: {test.outcome.value}"]
     lines += [f"  {line}" for line in message_lines(test)]
     rows = test_rows(test)
     if rows:
         lines += [f"  {line}" for line in table(rows)]
     lines += [f"  {row.quantity}: {row.reason}" for row in rows if row.reason and row.kind != "within"]
+    compared = test_comparisons(test)
+    if compared:
+        lines += [f"  {line}" for line in ("", *comparison_table(compared, kind))]
+        lines += [f"  {row.quantity}: {line}" for row in compared for line in row.reason.splitlines()]
     for name, measurement in sorted((test.measurements or {}).items()):
         lines += _provenance(name, measurement)
     if test.confusion is not None:

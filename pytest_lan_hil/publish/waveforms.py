@@ -14,6 +14,7 @@ from typing import Any
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.publish.comparisons import last_repeats
 from pytest_lan_hil.publish.files import write_atomically
 
 _DIGITS = 6
@@ -26,8 +27,10 @@ def with_waveform_names(record: RunRecord, waveforms: Mapping[str, Envelope]) ->
         record: The run.
         waveforms: Node id to envelope.
     """
+    # Of a test that was repeated the last capture was kept.
+    shown = {id(test) for test in last_repeats(record.tests) if test.nodeid in waveforms}
     tests = tuple(
-        dataclasses.replace(test, waveform=f"waveform-{number:03d}.json" if test.nodeid in waveforms else "")
+        dataclasses.replace(test, waveform=f"waveform-{number:03d}.json" if id(test) in shown else "")
         for number, test in enumerate(record.tests, start=1)
     )
     return dataclasses.replace(record, tests=tests)

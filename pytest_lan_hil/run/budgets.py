@@ -14,6 +14,7 @@ from pytest_lan_hil.instruments import CAPABILITIES
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.model.measurement import Budget
 from pytest_lan_hil.model.quantities import QUANTITIES, Quantity
+from pytest_lan_hil.run import no_regression
 
 if TYPE_CHECKING:  # pydantic is not loaded only because a marker is checked
     from pytest_lan_hil.config import Board
@@ -133,6 +134,9 @@ def check_marker(
             raise InputError(
                 f"@pytest.mark.needs({written}): {found}", fix=f"use of: {', '.join(CAPABILITIES)}"
             )
+        return
+    if name == no_regression.MARKER:
+        no_regression.parse_no_regression(args, kwargs)
         return
     request = parse_budget(name, args, kwargs)
     for board in boards:

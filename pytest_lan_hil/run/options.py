@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+
+#: What is compared with unless `--hil-compare` names something else: the committed file of board and bench.
+BASELINE = "baseline"
+
+
+class Inconclusive(str, Enum):
+    """What becomes of a test whose comparison the samples can't decide (`--hil-inconclusive`)."""
+
+    BLOCK = "block"
+    PASS = "pass"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class TwoImages:
+    """`--hil-ab`: names of the board's images, or files, and how many blocks of both."""
+
+    base: str
+    head: str
+    blocks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +44,14 @@ class RunOptions:
         push_timeout_s: Limit for the push at the end.
         explain: Print the uncertainty budget of each measurement.
         save_captures: Keep captures as files.
+        profile: Profile each board after its tests.
+        compare: What every judged quantity is compared with (`--hil-compare`); None: only what a marker asks
+            for is, with the baseline.
+        baselines: Folder of baseline files.
+        until_decided_s: Repeat a test until its comparisons are settled, for at most so many seconds; None:
+            no test is repeated.
+        inconclusive: What becomes of a test whose comparisons are not settled.
+        two_images: Compare these two instead of testing the board's own; None: test that.
     """
 
     rootdir: Path
@@ -37,3 +66,9 @@ class RunOptions:
     push_timeout_s: float = 3.0
     explain: bool = False
     save_captures: bool = False
+    profile: bool = False
+    compare: str | None = None
+    baselines: Path = Path("baselines")
+    until_decided_s: float | None = None
+    inconclusive: Inconclusive = Inconclusive.BLOCK
+    two_images: TwoImages | None = None

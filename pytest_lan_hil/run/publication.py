@@ -2,7 +2,7 @@
 
 Nothing measured is lost: the record is on disk before any network is touched, and a Pushgateway that is down
 costs its time limit and leaves the run in the spool for `lan-hil push`. A replay is not pushed: its numbers
-are not this commit's.
+are not this commit's; nor is a run that compared two images.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.errors import InputError
-from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.model.record import RunKind, RunRecord
 from pytest_lan_hil.publish.explain import explain
 from pytest_lan_hil.publish.github import append_step_summary
+from pytest_lan_hil.publish.images import keep_images
 from pytest_lan_hil.publish.spool import enqueue, push_spooled
 from pytest_lan_hil.publish.store import store
 from pytest_lan_hil.publish.terminal import brief_lines, summary_lines
@@ -48,13 +49,16 @@ def publish(
         MeasurementInvalid: A figure of the record is not a number.
     """
     stored = store(record, waveforms, options.output)
+    keep_images(stored.record, options.output)
     problems = [problem, *stored.problems]
     state = ""
     try:
         append_step_summary(stored.record)
     except InputError as error:
         problems.append(error.problem)
-    if stored.record.replayed:
+    if stored.record.kind is RunKind.AB:
+        state = "not pushed: two images were compared, which is no state of this commit"
+    elif stored.record.replayed:
         state = "not pushed: a recorded capture was judged, nothing was measured now"
     elif options.pushgateway:
         state = _push(stored.record, options, options.pushgateway)

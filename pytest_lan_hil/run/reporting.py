@@ -16,9 +16,15 @@ import pytest
 
 from pytest_lan_hil.model.errors import BlockedError, DutError, HilError, InputError
 from pytest_lan_hil.model.measurement import Outcome
+from pytest_lan_hil.publish.github import Annotation
 from pytest_lan_hil.publish.junit import properties
+from pytest_lan_hil.publish.rows import SIMULATED_LABEL
 from pytest_lan_hil.publish.terminal import failure_section
 from pytest_lan_hil.run.test_run import TestRun
+
+# Of a report, which xdist carries from a worker as plain values: file and line of the failing test, what is
+# wrong with it in a word, and in the test's own words.
+_FAILING = "lan_hil_failing"
 
 
 def note_report(
@@ -43,7 +49,7 @@ def note_report(
     elif report.failed:
         _note_failure(test, item, call, report, record_path=record_path, debug=debug)
     elif report.when == "call" and test.outcome is Outcome.INTERRUPTED:
-        test.end(Outcome.PASSED, "")
+        test.end(Outcome.PASSED, "not settled yet: measured again" if test.repeat_wanted else "")
     if test.outcome is not Outcome.INTERRUPTED:
         found = properties(test.to_record(), simulated=test.run.simulated)
         item.user_properties[:] = [*_foreign(item), *found]
@@ -71,6 +77,8 @@ def _note_failure(
             report.when = "setup" if blocked else "call"
         if call.excinfo is not None and not debug:
             report.longrepr = f"{_place(item, call.excinfo)}: {_kind(error)}: {error}"
+    file, line = _file_and_line(item, call.excinfo)
+    setattr(report, _FAILING, [file, line, _title(test), test.message])
     # The message itself stands above the section, in the report's own text.
     lines = failure_section(replace(test.to_record(), message=""), record_path=record_path)
     if lines:
@@ -86,18 +94,44 @@ def _message(call: pytest.CallInfo[None], report: pytest.TestReport) -> str:
 
 def _kind(error: HilError) -> str:
     if isinstance(error, BlockedError):
-        return "blocked (the bench, not the DUT)"
+        return "blocked (no verdict on the DUT)"
     return "bad input" if isinstance(error, InputError) else "the DUT failed"
+
+
+def _title(test: TestRun) -> str:
+    """ "test_latency[nrf52840]: failed, SIMULATED": no output may take a virtual bench for hardware."""
+    label = SIMULATED_LABEL.partition(":")[0]
+    simulated = f", {label}" if test.run.simulated else ""
+    return f"{test.nodeid.rsplit('::', 1)[-1]}: {test.outcome.value}{simulated}"
+
+
+def annotation_of(report: pytest.TestReport, root: Path) -> Annotation | None:
+    """What stands at the line of a failed or blocked test on a board; None for any other report.
+
+    Args:
+        report: Of this process, or of a worker of xdist.
+        root: pytest's root directory.
+    """
+    found = getattr(report, _FAILING, None)
+    if found is None:
+        return None
+    file, line, title, message = found
+    return Annotation(root / file, line, title, message)
 
 
 def _place(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     """file:line in the user's test where it happened, or of the test itself; its name stands elsewhere."""
+    file, line = _file_and_line(item, excinfo)
+    return f"{file}:{line}"
+
+
+def _file_and_line(item: pytest.Item, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tuple[str, int]:
+    """Of the line of the user's test where it happened, or of the test itself."""
     file = item.nodeid.split("::")[0]
-    for entry in reversed(list(excinfo.traceback)):
+    for entry in reversed(list(excinfo.traceback) if excinfo is not None else []):
         if entry.path == item.path:
-            return f"{file}:{entry.lineno + 1}"
-    line = item.location[1]
-    return file if line is None else f"{file}:{line + 1}"
+            return file, entry.lineno + 1
+    return file, (item.location[1] or 0) + 1
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

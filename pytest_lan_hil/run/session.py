@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +12,23 @@ from pytest_lan_hil.config import Board, SearchPath, load_bench, load_board, wir
 from pytest_lan_hil.measure.quantities import pool
 from pytest_lan_hil.model.errors import HilError, InputError
 from pytest_lan_hil.model.measurement import Outcome
-from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.model.quantities import Margin
+from pytest_lan_hil.model.record import RunKind, RunRecord
 from pytest_lan_hil.publish.files import RECORD_NAME, run_directory
 from pytest_lan_hil.publish.overview import overview_lines
 from pytest_lan_hil.publish.pushgateway import check_url
 from pytest_lan_hil.publish.record import read_record
 from pytest_lan_hil.publish.rows import SIMULATED_LABEL
+from pytest_lan_hil.run.ab import SideBySide, without_build
 from pytest_lan_hil.run.bench import is_replay
 from pytest_lan_hil.run.board_run import BoardRun
+from pytest_lan_hil.run.comparing import ComparedTest
 from pytest_lan_hil.run.discover import discover_bench
 from pytest_lan_hil.run.options import RunOptions
-from pytest_lan_hil.run.project import git_state, utc_now, versions
+from pytest_lan_hil.run.profiling import with_profile
+from pytest_lan_hil.run.project import git_branch, git_state, utc_now, versions
 from pytest_lan_hil.run.publication import Publication, publish
+from pytest_lan_hil.run.reference import References
 from pytest_lan_hil.run.summary import first_of, pooled, run_outcome
 
 
@@ -31,7 +36,7 @@ class RunSession:
     """Everything that lasts as long as the pytest session.
 
     Raises:
-        InputError: A board, a bench or the Pushgateway's URL can't be used.
+        InputError: A board, a bench, the Pushgateway's URL or what is to be compared with can't be used.
     """
 
     def __init__(self, options: RunOptions) -> None:
@@ -40,7 +45,7 @@ class RunSession:
         self.boards: dict[str, Board] = {}
         for name in options.boards:
             board = load_board(name, search)
-            self.boards[board.name] = board
+            self.boards[board.name] = board if options.two_images is None else without_build(board)
         benches = [load_bench(name, search) for name in options.benches]
         if not benches:
             benches = [discover_bench(options.boards)]
@@ -55,6 +60,11 @@ class RunSession:
             )
             for name, board in self.boards.items()
         }
+        #: The two images of `--hil-ab`, if that is what this session compares.
+        self.sides = SideBySide.of(options, self.runs)
+        self.references = References(options, self.runs)
+        #: Board to the number of comparisons that are asked for on it: known once the tests are collected.
+        self.families: dict[str, int] = {}
         self._started_at = utc_now()
 
     def header(self) -> list[str]:
@@ -69,6 +79,11 @@ class RunSession:
                 f"lan-hil:   probe {wiring.probe or 'none'}, console {wiring.console or 'none'},"
                 f" analyzer {wiring.analyzer or 'none'}{edges}"
             )
+        if self.options.compare is not None:
+            names = dict.fromkeys(self.references.name(name) for name in self.runs)
+            lines.append(f"lan-hil: every judged quantity is compared with {', '.join(names)}")
+        if self.sides is not None:
+            lines += self.sides.header()
         simulated = [name for name, run in self.runs.items() if run.simulated]
         if simulated:
             which = f"board {', '.join(simulated)}: " if len(simulated) < len(self.runs) else ""
@@ -101,6 +116,27 @@ class RunSession:
                 other.close(interrupted=False)
         return run
 
+    def compared_with(self, board: str) -> str:
+        """What a board's tests are compared with, in words."""
+        return self.references.name(board) if self.sides is None else "the other image"
+
+    def compared(self, nodeid: str, board: str, margins: Mapping[str, Margin]) -> ComparedTest | None:
+        """The comparisons of a test that is about to run; None if it is compared with nothing.
+
+        A replay is not repeated: it would be the same record each time.
+        """
+        if not margins:
+            return None
+        replayed = is_replay(self.runs[board].wiring)
+        return ComparedTest(
+            nodeid,
+            board,
+            margins,
+            lambda: self.references.of(board),
+            family=self.families.get(board, 0),
+            box_s=None if replayed else self.options.until_decided_s,
+        )
+
     def record_path(self, board: str) -> Path:
         """Where the record of a board's run will be."""
         return run_directory(self.options.output, self.runs[board].run_id) / RECORD_NAME
@@ -108,10 +144,17 @@ class RunSession:
     def finish(self, *, interrupted: bool) -> list[Publication]:
         """Close every bench, then write and publish the record of every board that ran a test."""
         problems = {name: run.close(interrupted=interrupted) for name, run in self.runs.items()}
-        return [
-            self._publish(run, problems[name], interrupted=interrupted)
+        tested = [
+            (name, run)
             for name, run in self.runs.items()
             if any(test.outcome is not Outcome.SKIPPED for test in run.tests)
+        ]
+        published = [self._publish(run, problems[name], interrupted=interrupted) for name, run in tested]
+        if not self.options.profile or interrupted:
+            return published
+        return [
+            with_profile(one, run, self.options.output)
+            for one, (_, run) in zip(published, tested, strict=True)
         ]
 
     def overview(self, records: Sequence[str]) -> list[str]:
@@ -138,8 +181,10 @@ class RunSession:
                 self._record(run, interrupted=interrupted), run.waveforms, self.options, problem
             )
             kept = tuple(f"capture: {path}" for path in run.kept)
+            notes = tuple(f"warning: {note}" for note in self.references.notes)
+            self.references.notes.clear()
             apart = ("",) if len(self.boards) > 1 else ()
-            return replace(published, lines=(*published.lines, *kept, *apart))
+            return replace(published, lines=(*published.lines, *kept, *notes, *apart))
         except HilError as error:
             # One board's full disk must not take the other boards' records with it.
             return Publication(
@@ -161,8 +206,13 @@ class RunSession:
             outcome=run_outcome(run.tests, interrupted=interrupted),
             git_commit=commit,
             git_dirty=dirty,
+            git_branch=git_branch(self.options.rootdir),
             devices=run.devices,
             tests=tuple(run.tests),
-            measurements=pooled(run.tests, join=first_of if is_replay(run.wiring) else pool),
+            # what two images measured is one measurement of nothing
+            measurements=pooled(run.tests, join=first_of if is_replay(run.wiring) else pool)
+            if self.sides is None
+            else None,
             versions=versions(),
+            kind=RunKind.PLAIN if self.sides is None else RunKind.AB,
         )

@@ -37,10 +37,10 @@ _OWN_JOINS: dict[str, Callable[[Sequence[Measurement]], Measurement]] = {"batter
 def pooled(
     tests: Sequence[TestRecord], *, join: Callable[[Sequence[Measurement]], Measurement] = pool
 ) -> dict[str, Measurement]:
-    """Quantity to measurement, pooled over the tests that judged it.
+    """Quantity to measurement, pooled over the tests, and their repeats, that judged it.
 
-    A capture tells more than was asked; but only a test with a budget states under which load its number
-    is meant, so only those are pooled. A blocked test contributes nothing.
+    A capture tells more than was asked; but only a test with a budget or a comparison states under which load
+    its number is meant, so only those are pooled. A blocked test contributes nothing.
 
     Args:
         tests: In order.
@@ -50,8 +50,10 @@ def pooled(
     for test in tests:
         if test.outcome in (Outcome.BLOCKED, Outcome.INTERRUPTED) or not test.measurements:
             continue
-        for quantity in {verdict.budget.quantity for verdict in test.verdicts}:
-            judged.setdefault(quantity, []).append(test.measurements[quantity])
+        compared = {one.subject.quantity for one in test.comparisons}
+        for quantity in {verdict.budget.quantity for verdict in test.verdicts} | compared:
+            if quantity in test.measurements:  # a repeat may lack what the others have
+                judged.setdefault(quantity, []).append(test.measurements[quantity])
     return {
         quantity: _OWN_JOINS.get(quantity, join)(measurements)
         for quantity, measurements in sorted(judged.items())

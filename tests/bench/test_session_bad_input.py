@@ -42,7 +42,7 @@ def test_broken_bench_blocks_and_says_what_broke(
 ) -> None:
     session = run_project(tmp_path, INFER, environment={FAULTS: fault})
     assert session.code == pytest.ExitCode.TESTS_FAILED
-    assert "blocked (the bench, not the DUT)" in session.said
+    assert "blocked (no verdict on the DUT)" in session.said
     assert says in session.said
     assert "Traceback" not in session.said
     assert [test["outcome"] for test in session.record["tests"]] == outcomes

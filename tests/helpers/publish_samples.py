@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 
 from pytest_lan_hil.measure.envelope import Envelope
+from pytest_lan_hil.model.comparison import Arm, Comparison, Subject
 from pytest_lan_hil.model.measurement import (
     Budget,
     Conditions,
@@ -16,6 +18,7 @@ from pytest_lan_hil.model.measurement import (
     Verdict,
     VerdictKind,
 )
+from pytest_lan_hil.model.quantities import Direction
 from pytest_lan_hil.model.record import (
     ConsoleLine,
     DeviceIdentity,
@@ -138,6 +141,74 @@ BLOCKED = TestRecord(
     message="opening the console: no such port\n  fix: plug it in",
 )
 
+
+def comparison(
+    kind: VerdictKind,
+    quantity: str,
+    unit: str,
+    base: Arm | None,
+    head: Arm | None,
+    *,
+    margin: float,
+    half: float,
+    reason: str,
+    repeats: int | None = None,
+) -> Comparison:
+    change = head.value - base.value if base is not None and head is not None else 0.0
+    return Comparison(
+        subject=Subject(quantity, "tests/hil/test_compared.py::test_again"),
+        kind=kind,
+        unit=unit,
+        statistic="mean",
+        direction=Direction.LOWER,
+        base=base,
+        head=head,
+        margin=margin,
+        change=change,
+        change_low=change - half,
+        change_high=change + half,
+        p_regressed=0.001 if kind is VerdictKind.REGRESSED else 0.4,
+        p_within=0.001 if kind is VerdictKind.WITHIN else 0.4,
+        p_improved=1.0,
+        reason=reason,
+        repeats=repeats,
+    )
+
+
+REGRESSED = comparison(
+    VerdictKind.REGRESSED, "power", "mW", Arm(1.1021, 0.0041, 4.0, 5), Arm(1.3105, 0.0083, 6.2, 1),
+    margin=0.1102, half=0.0191,
+    reason="power mean is 19 % worse than the baseline: beyond the margin of 10 %",
+)  # fmt: skip
+HELD = comparison(
+    VerdictKind.WITHIN, "memory", "KB", Arm(21.25, 0.0, math.inf, 5), Arm(21.5, 0.0, math.inf, 1),
+    margin=2.125, half=0.0, reason="memory max is worse by 1.2 %, within the margin of 10 %",
+)  # fmt: skip
+UNDECIDED = comparison(
+    VerdictKind.INCONCLUSIVE, "latency", "ms", Arm(9.7, 0.02, 4.0, 5), Arm(9.88125, math.inf, math.inf, 1),
+    margin=0.97, half=math.inf,
+    reason="4 windows can't bound the p95; about 3 runs would settle it", repeats=3,
+)  # fmt: skip
+NO_BASELINE = comparison(
+    VerdictKind.INCONCLUSIVE, "energy", "uJ", None, Arm(91.3, 0.25, 3.0, 1),
+    margin=0.1, half=math.inf, reason="no baseline for energy of this test\nsave one: lan-hil baseline save",
+)  # fmt: skip
+REPEATED = TestRecord(
+    nodeid="tests/hil/test_compared.py::test_again[nrf52840]",
+    outcome=Outcome.PASSED,
+    measurements={"latency": LATENCY},
+    firmware=FIRMWARE,
+    comparisons=(UNDECIDED,),
+)
+COMPARED = TestRecord(
+    nodeid="tests/hil/test_compared.py::test_again[nrf52840]",
+    outcome=Outcome.FAILED,
+    message=REGRESSED.reason,
+    measurements={"latency": LATENCY, "power": POWER, "memory": MEMORY, "energy": ENERGY},
+    firmware=FIRMWARE,
+    comparisons=(UNDECIDED, REGRESSED, HELD, NO_BASELINE),
+)
+
 RECORD = RunRecord(
     run_id="20261124T050000-nrf52840-0a1b2c",
     started_at="2026-11-24T05:00:00Z",
@@ -166,6 +237,15 @@ RECORD = RunRecord(
     tests=(PASSED, FAILED, INCONCLUSIVE, BLOCKED),
     measurements={"memory": MEMORY, "power": POWER},
     versions={"pytest-lan-hil": "0.1.0", "pyocd": "0.46.0"},
+)
+
+
+COMPARING = replace(
+    RECORD,
+    run_id="20261124T060000-nrf52840-0a1b2d",
+    git_branch="main",
+    tests=(REPEATED, COMPARED),
+    measurements={"latency": LATENCY},
 )
 
 

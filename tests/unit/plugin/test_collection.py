@@ -233,7 +233,7 @@ def test_two_probes_that_both_match_are_never_chosen_between(
         result = _run(pytester, "--board", "nrf52840", "--bench", bench)
         result.assert_outcomes(errors=1)
         assert said in result.stdout.str()
-        assert "blocked (the bench, not the DUT)" in result.stdout.str()
+        assert "blocked (no verdict on the DUT)" in result.stdout.str()
 
 
 # --- settings -------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-PLUGIN = {f"pytest_lan_hil.{name}" for name in ("plugin", "fixtures", "options", "model", "model.quantities")}
+LIGHT = ("plugin", "collection", "fixtures", "options", "model", "model.quantities")
+PLUGIN = {f"pytest_lan_hil.{name}" for name in LIGHT}
 HEAVY = ("pyocd", "numpy", "numba", "joulescope", "pydantic", "rich", "unicorn", "serial", "jinja2")
 
 

@@ -208,7 +208,7 @@ def test_a_silent_console_with_a_sound_core_blocks_and_the_next_test_does_not_wa
     fake_bench.arrange = lambda opened: setattr(opened.console._port, "silent", True)
     result = _run(pytester, "def test_a(dut):\n    pass\n\ndef test_b(dut):\n    pass\n")
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*blocked (the bench, not the DUT): *last bytes: (none)*"])
+    result.stdout.fnmatch_lines(["*blocked (no verdict on the DUT): *last bytes: (none)*"])
     assert fake_bench.events.count("flash") == 1
     assert _record(pytester)["outcome"] == "blocked"
 

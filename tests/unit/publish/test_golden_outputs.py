@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from publish_samples import FAILED, INCONCLUSIVE, RECORD
+from publish_samples import COMPARED, COMPARING, FAILED, INCONCLUSIVE, RECORD
 
 from pytest_lan_hil.publish.github import step_summary
 from pytest_lan_hil.publish.openmetrics import render, render_openmetrics
@@ -34,6 +34,9 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "blocked.txt": lambda: "\n".join(failure_section(INCONCLUSIVE)) + "\n",
     "report.txt": lambda: render_text(RECORD),
     "step-summary.md": lambda: step_summary(RECORD),
+    "compared-summary.txt": lambda: "\n".join(summary_lines(COMPARING)) + "\n",
+    "compared-failure.txt": lambda: "\n".join(failure_section(COMPARED)) + "\n",
+    "compared-step-summary.md": lambda: step_summary(COMPARING),
     "metrics.prom": lambda: render(RECORD),
     "metrics.openmetrics": lambda: render_openmetrics(RECORD),
 }

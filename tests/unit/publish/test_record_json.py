@@ -13,8 +13,9 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from publish_samples import BLOCKED, LATENCY, RECORD
+from publish_samples import BLOCKED, COMPARED, LATENCY, RECORD, UNDECIDED
 
+from pytest_lan_hil.model.comparison import Arm, Comparison, Subject
 from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 from pytest_lan_hil.model.measurement import (
     Budget,
@@ -27,7 +28,8 @@ from pytest_lan_hil.model.measurement import (
     Verdict,
     VerdictKind,
 )
-from pytest_lan_hil.model.record import ConsoleLine, DeviceIdentity, FirmwareIdentity, RunRecord
+from pytest_lan_hil.model.quantities import Direction
+from pytest_lan_hil.model.record import ConsoleLine, DeviceIdentity, FirmwareIdentity, RunKind, RunRecord
 from pytest_lan_hil.model.record import TestRecord as OneTest
 from pytest_lan_hil.publish.record import (
     from_json,
@@ -74,6 +76,32 @@ verdicts = st.builds(
     n=st.integers(0, 99),
     reason=texts,
 )
+arms = st.none() | st.builds(
+    Arm,
+    figures,
+    st.one_of(figures, st.just(math.inf)),
+    st.one_of(figures, st.just(math.inf)),
+    st.integers(0, 99),
+)
+comparisons = st.builds(
+    Comparison,
+    subject=st.builds(Subject, names, texts),
+    kind=st.sampled_from(VerdictKind),
+    unit=texts,
+    statistic=names,
+    direction=st.sampled_from(Direction),
+    base=arms,
+    head=arms,
+    margin=figures,
+    change=figures,
+    change_low=lows,
+    change_high=highs,
+    p_regressed=figures,
+    p_within=figures,
+    p_improved=figures,
+    reason=texts,
+    repeats=st.none() | st.integers(1, 99),
+)
 tests = st.builds(
     OneTest,
     nodeid=texts,
@@ -83,6 +111,7 @@ tests = st.builds(
     verdicts=st.lists(verdicts, max_size=2).map(tuple),
     firmware=st.none() | st.builds(FirmwareIdentity, texts, texts, texts, texts, st.booleans()),
     console=st.lists(st.builds(ConsoleLine, figures, st.sampled_from("<>"), texts), max_size=2).map(tuple),
+    comparisons=st.lists(comparisons, max_size=2).map(tuple),
 )
 records = st.builds(
     RunRecord,
@@ -99,6 +128,8 @@ records = st.builds(
     measurements=by_name,
     versions=st.dictionaries(names, texts, max_size=2),
     schema_version=st.just(1),
+    git_branch=texts,
+    kind=st.sampled_from(RunKind),
 )
 
 
@@ -117,6 +148,22 @@ def test_written_file_reads_back_from_its_folder(tmp_path: Path) -> None:
     found = read_record(path.parent)
     assert found.tests[1] == RECORD.tests[1]
     assert found.tests[3] == dataclasses.replace(BLOCKED, measurements={})
+
+
+def test_a_record_from_before_comparisons_were_written_is_read() -> None:
+    tree = json.loads(to_json(RECORD))
+    for test in tree["tests"]:
+        del test["comparisons"]
+    del tree["git_branch"], tree["kind"]
+    assert from_json(json.dumps(tree)).tests[1] == RECORD.tests[1]
+
+
+def test_an_unbounded_change_is_null_and_comes_back_as_infinity() -> None:
+    one = dataclasses.replace(COMPARED, comparisons=(UNDECIDED,))
+    text = to_json(dataclasses.replace(RECORD, tests=(one,)))
+    (found,) = json.loads(text)["tests"][0]["comparisons"]
+    assert (found["change_low"], found["change_high"], found["head"]["standard_error"]) == (None, None, None)
+    assert from_json(text).tests[0].comparisons == (UNDECIDED,)
 
 
 def test_a_record_from_before_contributions_were_written_is_read() -> None:
