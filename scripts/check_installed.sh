@@ -29,3 +29,8 @@ done <<'CASES'
 0.01 1
 CASES
 echo "installed wheel: passes with 1.2 mW, fails with 0.01 mW"
+
+# The desktop board is built from the sources in the wheel.
+printf 'def test_name(dut):\n    assert "lan" in dut.name()\n' >test_power.py
+"$work/venv/bin/pytest" --board desktop --bench desktop >out.txt 2>&1 || { cat out.txt; exit 1; }
+echo "installed wheel: builds and tests the desktop board"
