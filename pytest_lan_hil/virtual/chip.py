@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pytest_lan_hil.virtual import debug_port
 from pytest_lan_hil.virtual.debug_port import AccessPort
 from pytest_lan_hil.virtual.names import Silicon
 from pytest_lan_hil.virtual.silicon.timeline import Timeline
 from pytest_lan_hil.virtual.silicon.uart import Uart
+
+if TYPE_CHECKING:
+    from pytest_lan_hil.virtual.silicon.core import Core
 
 
 class Chip(debug_port.Chip, Protocol):
@@ -22,6 +25,11 @@ class Chip(debug_port.Chip, Protocol):
     @property
     def nonvolatile_size(self) -> int:
         """Bytes that `nonvolatile` returns."""
+        ...
+
+    @property
+    def core(self) -> Core:
+        """Its core."""
         ...
 
     @property

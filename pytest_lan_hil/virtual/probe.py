@@ -8,6 +8,7 @@ no board; opening one takes it for this process (`board.acquire`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ from pyocd.core.plugin import Plugin
 from pyocd.probe.debug_probe import DebugProbe
 
 from pytest_lan_hil.model.errors import BlockedError, HilError
+from pytest_lan_hil.virtual.counting import CycleCounts, count_cycles
 from pytest_lan_hil.virtual.faults import Faults
 from pytest_lan_hil.virtual.names import is_board, known_boards, silicon_of
 from pytest_lan_hil.virtual.wire import TransferFault, Wire
@@ -183,6 +185,10 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]  # pyOCD is untyped
         self._board = board
         self._holds += 1
         return Hold(self._release)
+
+    def count_cycles(self) -> AbstractContextManager[CycleCounts]:
+        """Count every cycle of the core by the code that took it, while the board is held."""
+        return count_cycles(self._held())
 
     def _release(self) -> None:
         from pytest_lan_hil.virtual.board import release

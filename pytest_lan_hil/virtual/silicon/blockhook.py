@@ -76,7 +76,17 @@ MAX_SLOTS = 1024
 # Where a line was found last, by its lowest bits: spares looking through the ways.
 CACHE_HINTS = CACHE + 2 * MAX_SLOTS
 HINTS = 1024
-WORDS = CACHE_HINTS + HINTS
+# A bit for each page of 1 KiB from which code was ever fetched
+CODE_PAGES = CACHE_HINTS + HINTS
+# Books of the cycles (`cyclecount`), kept by the counting hook alone: until which cycle they are written,
+# which record pays for the cycles since, and the cycles of each record; the last is for code without one.
+COUNT_MARK = CODE_PAGES + (1 << 32 - 10 - 6)
+COUNT_BLOCK = COUNT_MARK + 1
+COUNTS = COUNT_BLOCK + 1
+WORDS = COUNTS + MAX_BLOCKS + 1
+# An index that is masked with it is seen not to be negative: compiled code need not look whether it counts
+# from the end.
+_INSIDE = (1 << 40) - 1
 
 FLAG_FP = 1
 FLAG_UNMASK = 2
@@ -96,6 +106,9 @@ STOP_INTERRUPT = 6
 STOP_BREAK = 7
 STOP_ACCESS = 8
 
+_FETCH = 18  # UC_MEM_FETCH
+_READ_WRITE, _EXECUTE = 3, 4  # UC_PROT_*
+
 _emu_stop = types.ExternalFunction("uc_emu_stop", types.int32(types.voidptr))
 
 
@@ -114,57 +127,63 @@ def _find(s: Any, address: int) -> int:
 @njit  # type: ignore[untyped-decorator]
 def _flash_cycles(s: Any, address: int, size: int, sequential: int, cost: int) -> int:
     shift = s[FLASH_SHIFT]
-    first = (address - s[FLASH_BASE]) >> shift
+    line = (address - s[FLASH_BASE]) >> shift
     last = (address + size - 1 - s[FLASH_BASE]) >> shift
-    cycles = 0
-    line = first
-    if sequential and first == s[LAST_LINE]:
+    if sequential and line == s[LAST_LINE]:
         line += 1
-    ahead = 0
-    if s[PREFETCH]:
-        # The next line is read while this one runs: it waits for what that does not cover.
-        ahead = max((cost << shift) // size - 1, 0)
+    s[LAST_LINE] = last
+    cycles = 0
     if s[FLASH_MODE] == 1:
+        ahead = _ahead(s, size, cost)
         while line <= last:
             cycles += max(s[FLASH_NEXT] - ahead, 0) if sequential else s[FLASH_WAIT]
             sequential = 1
             line += 1
-    else:
-        while line <= last:
-            wait = _cache_cycles(s, line)
-            cycles += max(wait - ahead, 0) if sequential else wait
-            sequential = 1
-            line += 1
-    s[LAST_LINE] = last
+        return cycles
+    clock = s[CACHE_CLOCK]
+    s[CACHE_CLOCK] = clock + max(last - line + 1, 0)
+    s[ICACHE_HITS] += max(last - line + 1, 0)
+    while line <= last:
+        clock += 1
+        at = s[CACHE_HINTS + (line & (HINTS - 1))] & _INSIDE
+        if s[at] == line + 1:
+            s[at + 1] = clock
+        elif not _held(s, line, clock):
+            wait = s[FLASH_WAIT]
+            cycles += max(wait - _ahead(s, size, cost), 0) if sequential else wait
+        sequential = 1
+        line += 1
     return cycles
 
 
 @njit  # type: ignore[untyped-decorator]
-def _cache_cycles(s: Any, line: int) -> int:
-    s[CACHE_CLOCK] += 1
-    hint = CACHE_HINTS + (line & (HINTS - 1))
-    at = s[hint]
-    if s[at] == line + 1:
-        s[at + 1] = s[CACHE_CLOCK]
-        s[ICACHE_HITS] += 1
-        return 0
+def _ahead(s: Any, size: int, cost: int) -> int:
+    """Cycles of a sequential fetch that prefetch covers: the next line is read while this one runs."""
+    return max((cost << s[FLASH_SHIFT]) // size - 1, 0) if s[PREFETCH] else 0
+
+
+@njit  # type: ignore[untyped-decorator]
+def _held(s: Any, line: int, clock: int) -> bool:
+    """Look through all ways; a line that is not held takes the place of the least recently used."""
     ways = s[CACHE_WAYS]
     first = CACHE + 2 * (line % s[CACHE_SETS]) * ways
-    oldest = first
+    found = oldest = first
+    held = False
     for way in range(ways):
         at = first + 2 * way
         if s[at] == line + 1:
-            s[at + 1] = s[CACHE_CLOCK]
-            s[ICACHE_HITS] += 1
-            s[hint] = at
-            return 0
+            found, held = at, True
+            break
         if s[at + 1] < s[oldest + 1]:
             oldest = at
-    s[oldest] = line + 1
-    s[oldest + 1] = s[CACHE_CLOCK]
-    s[hint] = oldest
-    s[ICACHE_MISSES] += 1
-    return int(s[FLASH_WAIT])
+    if not held:
+        found = oldest
+        s[found] = line + 1
+        s[ICACHE_HITS] -= 1
+        s[ICACHE_MISSES] += 1
+    s[found + 1] = clock
+    s[CACHE_HINTS + (line & (HINTS - 1))] = found
+    return held
 
 
 @njit  # type: ignore[untyped-decorator]
@@ -200,14 +219,14 @@ def _edge(s: Any, before: int, after: int) -> int:
 def enter_block(s: Any, address: int, size: int) -> int:
     """Charge the block at `address`, or return why the core must stop before it (STOP_*)."""
     block = _find(s, address)
-    if block < 0 or s[RECORDS + block * RECORD + R_SIZE] != size:
+    r = (RECORDS + block * RECORD) & _INSIDE
+    if block < 0 or s[r + R_SIZE] != size:
         return STOP_NEW_BLOCK
-    r = RECORDS + block * RECORD
     cycles = s[CYCLES]
     p = -1
     sequential = 0
     if s[BLOCK] >= 0:
-        p = RECORDS + s[BLOCK] * RECORD
+        p = (RECORDS + s[BLOCK] * RECORD) & _INSIDE
         sequential = int(s[p + R_ADDRESS] + s[p + R_SIZE] == address)
     settled = s[SETTLED]
     if not settled:
@@ -270,6 +289,33 @@ def _block(uc: Any, address: int, size: int, data: Any) -> None:
         _emu_stop(uc)
 
 
+@njit  # type: ignore[untyped-decorator]
+def counted_block(s: Any, address: int, size: int) -> int:
+    """As `enter_block`; the cycles up to where the block begins are put down to the one before."""
+    before, settled, now = s[BLOCK], s[SETTLED], s[CYCLES]
+    reason = int(enter_block(s, address, size))
+    if reason != STOP_NONE:
+        return reason
+    if before >= 0 and not settled:
+        p, r = RECORDS + before * RECORD, RECORDS + s[BLOCK] * RECORD
+        if s[p + R_ADDRESS] + s[p + R_SIZE] != address:
+            now += s[p + R_TAKEN] + s[r + R_MISALIGNED]
+    s[COUNTS + s[COUNT_BLOCK]] += now - s[COUNT_MARK]
+    s[COUNT_MARK] = now
+    s[COUNT_BLOCK] = s[BLOCK]
+    return STOP_NONE
+
+
+def _counting_block(uc: Any, address: int, size: int, data: Any) -> None:
+    s = carray(data, (WORDS,), types.int64)
+    reason = counted_block(s, types.int64(address), types.int64(size))
+    if reason != STOP_NONE:
+        s[REASON] = reason
+        s[STOP_ADDRESS] = address
+        s[STOP_SIZE] = size
+        _emu_stop(uc)
+
+
 def _instruction(uc: Any, address: int, size: int, data: Any) -> None:  # noqa: ARG001 - Unicorn's signature
     s = carray(data, (SCALARS,), types.int64)
     if s[REASON] == STOP_NONE and s[ACCESS_HIT] != 0:
@@ -286,6 +332,23 @@ def _interrupt(uc: Any, number: int, data: Any) -> None:
     _emu_stop(uc)
 
 
+def _page(uc: Any, address: int, access: int, entry: Any, data: Any) -> bool:  # noqa: ARG001
+    """The engine meets a page that its own cache of pages (TLB) lacks: it lies where its address says.
+
+    Only where a page can't be executed does the engine store at full speed; else it looks at every store,
+    lest it changes translated code. So a page is executable from the first fetch on. Whether an access is
+    allowed is not decided here, but by the memory's rights.
+    """
+    s = carray(data, (WORDS,), types.int64)
+    found = carray(entry, (2,), types.int64)
+    word, bit = CODE_PAGES + types.int64(address >> 16), 1 << types.int64(address >> 10 & 63)
+    if access == _FETCH:
+        s[word] |= bit
+    found[0] = address
+    found[1] = _READ_WRITE | (_EXECUTE if s[word] & bit else 0)
+    return True
+
+
 @lru_cache(maxsize=1)
 def compiled(emu_stop: int) -> dict[str, Any]:
     """The hooks as native code, with `emu_stop` the address of uc_emu_stop. Cached on disk by numba.
@@ -295,12 +358,22 @@ def compiled(emu_stop: int) -> dict[str, Any]:
     llvm.add_symbol("uc_emu_stop", emu_stop)
     code = types.void(types.voidptr, types.uint64, types.uint32, types.voidptr)
     interrupt = types.void(types.voidptr, types.uint32, types.voidptr)
+    page = types.boolean(types.voidptr, types.uint64, types.int32, types.voidptr, types.voidptr)
     wrap: Callable[..., Any] = cfunc
     return {
         "block": wrap(code, cache=True)(_block),
         "instruction": wrap(code, cache=True)(_instruction),
         "interrupt": wrap(interrupt, cache=True)(_interrupt),
+        "page": wrap(page, cache=True)(_page),
     }
+
+
+@lru_cache(maxsize=1)
+def compiled_counting(emu_stop: int) -> Any:
+    """The block hook that counts, as `compiled`; not before somebody counts."""
+    llvm.add_symbol("uc_emu_stop", emu_stop)
+    code = types.void(types.voidptr, types.uint64, types.uint32, types.voidptr)
+    return cfunc(code, cache=True)(_counting_block)
 
 
 def address_of(function: Any) -> int:

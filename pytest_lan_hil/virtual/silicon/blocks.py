@@ -64,11 +64,13 @@ class BlockTable:
 
     Attributes:
         state: shape (WORDS,), int64: the buffer, laid out as `blockhook` says.
+        before_clear: Called before all records go.
     """
 
     def __init__(self, flash: FlashTiming) -> None:
         self.state = np.zeros(h.WORDS, np.int64)
         self._flash = flash
+        self.before_clear: Callable[[], None] | None = None
         self._timings: list[BlockTiming] = []
         self._index: dict[int, int] = {}
         self._pages: dict[int, set[int]] = {}
@@ -105,7 +107,7 @@ class BlockTable:
     def invalidate_cache(self) -> None:
         """No line is held."""
         self.state[h.CACHE : h.CACHE_HINTS] = 0
-        self.state[h.CACHE_HINTS :] = h.CACHE
+        self.state[h.CACHE_HINTS : h.CODE_PAGES] = h.CACHE
         self.state[h.CACHE_CLOCK] = 0
         self.state[h.LAST_LINE] = -1
 
@@ -222,6 +224,8 @@ class BlockTable:
 
     def clear(self) -> None:
         """Forget every block."""
+        if self.before_clear is not None:
+            self.before_clear()
         self._timings.clear()
         self._index.clear()
         self._pages.clear()

@@ -26,6 +26,7 @@ from pytest_lan_hil.virtual.silicon.blocks import BlockTable, FlashTiming
 from pytest_lan_hil.virtual.silicon.bus import Bus
 from pytest_lan_hil.virtual.silicon.coreclock import CoreClock
 from pytest_lan_hil.virtual.silicon.coresight import Dwt, Fpb, Itm, RomTable
+from pytest_lan_hil.virtual.silicon.cyclecount import CycleCount
 from pytest_lan_hil.virtual.silicon.debugunit import DebugControl
 from pytest_lan_hil.virtual.silicon.engine import CoreRegisters, Ending, Engine
 from pytest_lan_hil.virtual.silicon.exceptions import ExceptionUnit
@@ -73,6 +74,7 @@ class Core:
         clock: Its cycles; the chip changes their rate.
         blocks: Costs of its code; the chip changes wait states, prefetch and caches.
         debug: Halting debug.
+        counting: Which code its cycles go to.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class Core:
         self._engine = Engine(
             bus, self.blocks, read=accesses.read, write=accesses.write, store=accesses.store
         )
+        self.counting = CycleCount(self._engine, self.blocks)
         self._protection = Protection(bus, self._engine, self.blocks, self._mpu)
         self._exceptions = ExceptionUnit(
             bus,

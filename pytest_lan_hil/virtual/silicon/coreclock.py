@@ -36,6 +36,7 @@ class CoreClock:
         self._ticks_per_cycle = ticks_per_cycle
         self._state = state
         self._offset = 0  # tick of cycle 0
+        self._ran = (0, 0)  # cycles until the rate was changed last, and the ticks that they took
         self._running = False
         self._limit = 0  # cycle at which the present run ends, whatever is scheduled
         self.access_cycle: int | None = None
@@ -45,6 +46,7 @@ class CoreClock:
     def set_rate(self, ticks_per_cycle: int) -> None:
         """From now on a cycle takes this many ticks; the rest of the block that runs, too."""
         now = self.tick() if self._running else 0
+        self._ran = (self.cycles(), self.running_ticks())
         self._ticks_per_cycle = ticks_per_cycle
         if self._running:
             self._offset = now - self.cycles() * ticks_per_cycle
@@ -55,6 +57,11 @@ class CoreClock:
         if self.access_cycle is not None:
             return self.access_cycle
         return int(self._state[h.CYCLES])
+
+    def running_ticks(self) -> int:
+        """Ticks that all its cycles took so far."""
+        cycles, ticks = self._ran
+        return ticks + (self.cycles() - cycles) * self._ticks_per_cycle
 
     def tick(self) -> int:
         """The tick that the running core has come to."""

@@ -8,7 +8,8 @@ the block, while the other registers are exact; WFI ends the run without an erro
 WFE and YIELD end it as "invalid instruction", all with PC behind them; an exception return arrives as
 interrupt 8 with PC = EXC_RETURN less its lowest bit; a stop asked for in a callback takes effect before the
 next block, whose hook has already run, so callbacks never ask: they lower the deadline that the hook itself
-compares with.
+compares with; a store takes 3 ns where its page is neither executable nor within reach of a hook for refused
+accesses, and 50 ns elsewhere.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from unicorn import (
     UC_HOOK_MEM_INVALID,
     UC_HOOK_MEM_READ,
     UC_HOOK_MEM_WRITE,
+    UC_HOOK_TLB_FILL,
     UC_MODE_MCLASS,
     UC_MODE_THUMB,
     UC_PROT_EXEC,
@@ -40,6 +42,7 @@ from unicorn import arm_const as arm
 from unicorn import unicorn_const as const
 from unicorn.unicorn_py3.unicorn import (
     HOOK_MEM_ACCESS_CFUNC,
+    HOOK_MEM_INVALID_CFUNC,
     MMIO_READ_CFUNC,
     MMIO_WRITE_CFUNC,
     uclib,
@@ -54,6 +57,7 @@ PROTECTION_PAGE = 1024
 """Smallest unit in which access to memory can be refused without looking at every access."""
 
 READ, WRITE, EXECUTE, NOTHING = UC_PROT_READ, UC_PROT_WRITE, UC_PROT_EXEC, UC_PROT_NONE
+ADDRESSES = 1 << 32
 NOWHERE = 0xA000_0000
 """Device memory, never executable: jumping there ends a run quietly."""
 
@@ -150,15 +154,21 @@ class Engine:
         self._failure: BaseException | None = None
         on_store = HOOK_MEM_ACCESS_CFUNC(self._on_store)
         self._store_address = h.address_of(on_store)
-        self._callbacks: list[Any] = [on_store]  # the library keeps no more than their addresses
+        on_refused = HOOK_MEM_INVALID_CFUNC(self._on_refused)
+        self._refused_address = h.address_of(on_refused)
+        # The library keeps no more than their addresses.
+        self._callbacks: list[Any] = [on_store, on_refused]
         for memory in bus.memories:
             self._uc.mem_map_ptr(memory.base, memory.size, _base_rights(memory), int(memory.data.ctypes.data))
         for page in bus.peripheral_pages():  # one by one: rights of a part would shift the others' offsets
             self._map_registers(page, read, write)
         self._native = h.compiled(h.address_of(uclib.uc_emu_stop))
-        self._hook(UC_HOOK_BLOCK, self._native["block"].address)
+        self._block = self._hook(UC_HOOK_BLOCK, self._native["block"].address)
         self._hook(UC_HOOK_INTR, self._native["interrupt"].address)
-        self._uc.hook_add(UC_HOOK_MEM_INVALID, self._on_refused)
+        self._uc.ctl_set_tlb_mode(const.UC_TLB_VIRTUAL)
+        self._hook(UC_HOOK_TLB_FILL, self._native["page"].address)
+        self._restricted: dict[int, list[Any]] = {}
+        self._report_refusals()
         self._careful: Any = None
         self._watching: list[Any] = []
 
@@ -207,6 +217,18 @@ class Engine:
         if status:
             raise UcError(status)
         return handle
+
+    def _report_refusals(self) -> None:
+        """Have `_on_refused` told of refused accesses anywhere but in RAM.
+
+        The engine looks at every store within reach of such a hook. In RAM, where nearly all stores go, only
+        pages that restrict them have one (`grant`).
+        """
+        first = 0
+        for memory in sorted((m for m in self._bus.memories if m.writable), key=lambda m: m.base):
+            self._hook(UC_HOOK_MEM_INVALID, self._refused_address, first, memory.base - 1)
+            first = memory.end
+        self._hook(UC_HOOK_MEM_INVALID, self._refused_address, first, ADDRESSES - 1)
 
     def _on_refused(self, _uc: Any, access: int, address: int, size: int, value: int, _data: Any) -> bool:
         self._refused = Refused(_KINDS[access], address, size, value & ((1 << 8 * size) - 1))
@@ -277,14 +299,17 @@ class Engine:
         A right that the memory itself does not give is not granted.
         """
         base = _base_rights(memory) | (WRITE if self._opened(memory) else 0)
+        for hook in self._restricted.pop(memory.base, ()):
+            uclib.uc_hook_del(self._handle, hook)
         start = 0
         for page in range(1, len(rights) + 1):
             if page == len(rights) or rights[page] != rights[start]:
-                self._uc.mem_protect(
-                    memory.base + start * PROTECTION_PAGE,
-                    (page - start) * PROTECTION_PAGE,
-                    rights[start] & base,
-                )
+                first, size = memory.base + start * PROTECTION_PAGE, (page - start) * PROTECTION_PAGE
+                granted = rights[start] & base
+                self._uc.mem_protect(first, size, granted)
+                if memory.writable and granted != base:
+                    hook = self._hook(UC_HOOK_MEM_INVALID, self._refused_address, first, first + size - 1)
+                    self._restricted.setdefault(memory.base, []).append(hook)
                 start = page
 
     def grant_all(self, memory: Memory) -> None:
@@ -325,6 +350,19 @@ class Engine:
     def forget_code(self, address: int, size: int) -> None:
         """Memory changed from outside: translated code there is dropped."""
         self._uc.ctl_remove_cache(address, address + size)
+
+    def hook_counting(self) -> None:
+        """Use the block hook that keeps books of the cycles."""
+        self._hook_blocks(h.compiled_counting(h.address_of(uclib.uc_emu_stop)))
+
+    def hook_plainly(self) -> None:
+        """Use the usual block hook."""
+        self._hook_blocks(self._native["block"])
+
+    def _hook_blocks(self, native: Any) -> None:
+        uclib.uc_hook_del(self._handle, self._block)
+        self._block = self._hook(UC_HOOK_BLOCK, native.address)
+        self._uc.ctl_flush_tb()
 
     # -- careful mode ------------------------------------------------------------------------------------
 

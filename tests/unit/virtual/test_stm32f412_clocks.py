@@ -220,3 +220,44 @@ def test_a_supply_that_is_too_low_keeps_a_sleeping_chip_from_waking() -> None:
     chip.write(0xE000_E200, 1)
     chip.us(100)
     assert chip.chip.core.sleeping
+
+
+def test_a_pll_waits_for_its_source() -> None:
+    chip = Chip()
+    chip.write(PLLCFGR, 4 | 100 << 6 | 1 << 22)  # on HSE
+    chip.write(CR, 0x81 | 1 << 24)
+    chip.us(1000)
+    assert not chip.read(CR) >> 25 & 1
+    chip.set(CR, 1 << 16)
+    chip.us(100)
+    assert not chip.read(CR) >> 25 & 1
+    chip.us(100)
+    assert chip.read(CR) >> 25 & 1
+
+
+def test_a_ready_flag_rises_only_while_its_interrupt_is_enabled() -> None:
+    chip = Chip()
+    cir = RCC + 0xC
+    chip.write(CSR, 1)
+    chip.us(100)
+    assert chip.read(cir) == 0
+    chip.write(CSR, 0)
+    chip.write(cir, 1 << 8)
+    chip.write(CSR, 1)
+    chip.us(100)
+    assert chip.read(cir) == 1 << 8 | 1
+
+
+@pytest.mark.parametrize(
+    ("ppre1", "timpre", "mhz"), [(4, 0, 96), (5, 0, 48), (5, 1, 96), (6, 0, 24), (6, 1, 48)]
+)
+def test_timpre_doubles_the_clock_of_timers_up_to_that_of_the_core(ppre1: int, timpre: int, mhz: int) -> None:
+    chip = Chip()
+    chip.pll(96, wait_states=3)
+    chip.write(CFGR, 2 | ppre1 << 10)
+    chip.write(RCC + 0x8C, timpre << 24)
+    chip.set(APB1ENR, 1)
+    chip.write(0x4000_0000, 1)  # TIM2 counts
+    before = chip.read(0x4000_0024)
+    chip.us(100)
+    assert chip.read(0x4000_0024) - before == pytest.approx(100 * mhz, abs=2)

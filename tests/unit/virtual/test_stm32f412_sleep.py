@@ -23,6 +23,7 @@ from stm32_rig import (
     Chip,
 )
 
+from pytest_lan_hil.model.errors import BlockedError
 from pytest_lan_hil.virtual.silicon.stm32f412.currents import CURRENTS
 from pytest_lan_hil.virtual.silicon.stm32f412.timing import STANDBY_WAKE_US, STOP_WAKE_US
 
@@ -264,3 +265,11 @@ def test_the_wake_up_value_can_be_written_two_periods_after_the_timer_was_stoppe
     assert chip.read(RTC + 0xC) & 4
     chip.write(RTC + 0x14, 7)
     assert chip.read(RTC + 0x14) == 7
+
+
+@pytest.mark.parametrize("bit", [3, 4, 6, 8, 9, 11, 12, 13, 15, 16, 17])
+def test_functions_of_the_rtc_that_are_not_modelled_stop_the_run(bit: int) -> None:
+    chip = Chip()
+    chip.rtc_on_lse()
+    with pytest.raises(BlockedError, match="wake-up timer"):
+        chip.write(0x4000_2808, 1 << bit)

@@ -229,3 +229,12 @@ def test_a_sleeping_core_receives_a_long_block_in_a_few_events(make) -> None:
     assert board.chip.bus.read_memory(buffer, len(data)) == data
     assert len(events) < 100
     assert time.process_time() - began < 1.0
+
+
+def test_a_stream_that_software_switches_off_says_that_its_transfer_has_ended(chip: Chip) -> None:
+    receive(chip, 8)
+    send(chip, b"abc")
+    assert not chip.read(DMA) & TC1
+    chip.write(RX, 4 << 25 | MINC)
+    assert chip.read(DMA) & TC1
+    assert chip.read(RX + 4) == 5

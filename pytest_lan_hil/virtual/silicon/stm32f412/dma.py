@@ -81,6 +81,8 @@ class Stream:
             self._dma.started(self._number, value >> 25 & 7)
         else:
             self._dma.values[self.at] = value
+            if was_on and not value & _EN:  # cut short by software: that ends the transfer, too
+                self.flags |= _TC
         self._dma.update_irqs()
 
     # -- transfers ---------------------------------------------------------------------------------------

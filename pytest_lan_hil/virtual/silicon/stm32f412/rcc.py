@@ -13,14 +13,14 @@ from pytest_lan_hil.virtual.silicon.timeline import Event
 from pytest_lan_hil.virtual.silicon.unmodelled import NotModelled
 
 HSI_HZ, HSE_HZ, LSE_HZ, LSI_HZ = 16_000_000, 8_000_000, 32_768, 32_000
-_CR, _PLLCFGR, _CFGR = 0x00, 0x04, 0x08
+_CR, _PLLCFGR, _CFGR, _CIR = 0x00, 0x04, 0x08, 0x0C
 AHB1, AHB2, AHB3, APB1, APB2 = 0x30, 0x34, 0x38, 0x40, 0x44
-BDCR, CSR = 0x70, 0x74
+BDCR, CSR, _DCKCFGR = 0x70, 0x74, 0x8C
 _LOW_POWER = 0x20  # from an enable register to its twin for Sleep mode
 _RESETS = 0x20  # from a reset register to its enable register
 _HSION, _HSEON, _PLLON, _PLLI2SON = 1 << 0, 1 << 16, 1 << 24, 1 << 26
 _LSEON, _RTCEN, _BDRST, _LSION = 1 << 0, 1 << 15, 1 << 16, 1 << 0
-_RMVF = 1 << 24
+_RMVF, _TIMPRE = 1 << 24, 1 << 24
 # Ready flags of CIR, and their interrupt enables 8 bits above and clear bits 16 above
 _LSI, _LSE, _HSI, _HSE, _PLL, _PLLI2S = range(6)
 _START_US = {
@@ -73,7 +73,7 @@ class Rcc(Block):
         self.declare("CR", _CR, reset=0x81, on_read=self._read_cr, on_write=self._write_cr)
         self.declare("PLLCFGR", _PLLCFGR, reset=0x2400_3010, on_write=self._write_pllcfgr)
         self.declare("CFGR", _CFGR, on_read=self._read_cfgr, on_write=self._write_cfgr)
-        self.declare("CIR", 0x0C, on_read=self._read_cir, on_write=self._write_cir)
+        self.declare("CIR", _CIR, on_read=self._read_cir, on_write=self._write_cir)
         for enable, name, reset in (
             (AHB1, "AHB1", 0), (AHB2, "AHB2", 0), (AHB3, "AHB3", 0), (APB1, "APB1", 0x400), (APB2, "APB2", 0),
         ):  # fmt: skip
@@ -84,7 +84,8 @@ class Rcc(Block):
         self.declare("BDCR", BDCR, on_read=self._read_bdcr, on_write=self._write_bdcr)
         self.declare("CSR", CSR, on_read=self._read_csr, on_write=self._write_csr)
         self.declare("PLLI2SCFGR", 0x84, reset=0x2400_3000)
-        for name, offset in (("SSCGR", 0x80), ("DCKCFGR", 0x8C), ("CKGATENR", 0x90), ("DCKCFGR2", 0x94)):
+        self.declare("DCKCFGR", _DCKCFGR, on_write=partial(self._write_enable, _DCKCFGR))
+        for name, offset in (("SSCGR", 0x80), ("CKGATENR", 0x90), ("DCKCFGR2", 0x94)):
             self.declare(name, offset)
 
     # -- oscillators -------------------------------------------------------------------------------------
@@ -97,12 +98,23 @@ class Rcc(Block):
             timeline.cancel(self._starting.pop(oscillator, None))
         elif oscillator not in self._wanted:
             self._wanted.add(oscillator)
-            at = timeline.now + _START_US[oscillator] * t.TICKS_PER_US
-            self._starting[oscillator] = timeline.schedule(at, partial(self._started, oscillator))
+            self._start(oscillator)
+
+    def _start(self, oscillator: int) -> None:
+        """A PLL waits for its source."""
+        if oscillator in (_PLL, _PLLI2S) and self._pll_source() not in self._ready:
+            return
+        timeline = self.fabric.timeline
+        at = timeline.now + _START_US[oscillator] * t.TICKS_PER_US
+        self._starting[oscillator] = timeline.schedule(at, partial(self._started, oscillator))
 
     def _started(self, oscillator: int) -> None:
         self._ready.add(oscillator)
-        self._flags |= 1 << oscillator
+        if self.values[_CIR] >> 8 + oscillator & 1:
+            self._flags |= 1 << oscillator
+        if oscillator == self._pll_source():
+            for pll in {_PLL, _PLLI2S} & self._wanted - self._ready:
+                self._start(pll)
         self._update_irq()
         self._switch()
 
@@ -191,9 +203,9 @@ class Rcc(Block):
         return self.hclk_hz >> _APB_SHIFT[self.values[_CFGR] >> (10 if bus == APB1 else 13) & 7]
 
     def timer_hz(self, bus: int) -> int:
-        """Clock of the timers on APB1 or APB2: twice the bus's where that is divided."""
-        pclk_hz = self.pclk_hz(bus)
-        return pclk_hz if pclk_hz == self.hclk_hz else 2 * pclk_hz
+        """Clock of the timers on APB1 or APB2: twice the bus's (TIMPRE: four times), HCLK at most."""
+        factor = 4 if self.values[_DCKCFGR] & _TIMPRE else 2
+        return min(self.hclk_hz, factor * self.pclk_hz(bus))
 
     def stop_entered(self) -> None:
         """Stop mode: HSI, HSE and PLL stop. HSI is what drives the system clock from now on: nothing may take
@@ -234,15 +246,15 @@ class Rcc(Block):
     # -- interrupts --------------------------------------------------------------------------------------
 
     def _read_cir(self) -> int:
-        return self.values[0x0C] & 0x3F00 | self._flags
+        return self.values[_CIR] & 0x3F00 | self._flags
 
     def _write_cir(self, value: int) -> None:
-        self.values[0x0C] = value & 0x3F00
+        self.values[_CIR] = value & 0x3F00
         self._flags &= ~(value >> 16 & 0x3F)
         self._update_irq()
 
     def _update_irq(self) -> None:
-        level = bool(self._flags & self.values[0x0C] >> 8 & 0x3F)
+        level = bool(self._flags & self.values[_CIR] >> 8 & 0x3F)
         self.fabric.drive_irq(_IRQ, self.name, level=level)
 
     # -- backup domain and status ------------------------------------------------------------------------

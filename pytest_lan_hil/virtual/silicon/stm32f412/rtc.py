@@ -17,7 +17,9 @@ from pytest_lan_hil.virtual.silicon.timeline import Event
 from pytest_lan_hil.virtual.silicon.unmodelled import NotModelled
 
 _TR, _DR, _CR, _ISR, _PRER, _WUTR, _WPR, _SSR = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14, 0x24, 0x28
-_WUTE, _WUTIE, _CR_UNMODELLED = 1 << 10, 1 << 14, 0x00E0_3B98 & ~0x00E0_0000 & ~0x80 | 1 << 8 | 1 << 9
+_WUTE, _WUTIE = 1 << 10, 1 << 14
+# TSEDGE, REFCKON, FMT, both alarms, time stamps, ADD1H, SUB1H
+_CR_UNMODELLED = 3 << 3 | 1 << 6 | 3 << 8 | 7 << 11 | 1 << 15 | 3 << 16
 _WUTWF, _INITS, _RSF, _INITF, _INIT, _WUTF = 1 << 2, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 10
 _SETTLE = 2  # periods until INITF, and until WUTWF
 
