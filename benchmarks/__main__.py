@@ -24,6 +24,7 @@ NAMES = (
     "baseline",
     "compare",
     "verdicts",
+    "planted",
 )
 
 
