@@ -15,7 +15,7 @@ from pytest_lan_hil.fixtures import SESSION
 from pytest_lan_hil.model.quantities import QUANTITIES
 
 if TYPE_CHECKING:
-    from pytest_lan_hil.run.ab import Step
+    from pytest_lan_hil.run.ab_steps import Step
     from pytest_lan_hil.run.asked import Asked
     from pytest_lan_hil.run.session import RunSession
 

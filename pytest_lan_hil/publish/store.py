@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.errors import HilError
-from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.model.record import RunKind, RunRecord
 from pytest_lan_hil.publish.files import METRICS_NAME, point_latest, run_directory, write_atomically
 from pytest_lan_hil.publish.html import write_report
 from pytest_lan_hil.publish.ledger import Ledger
@@ -82,6 +82,7 @@ def store(record: RunRecord, waveforms: Mapping[str, Envelope], output: Path) ->
     attempt(write_all_waveforms)
     html = attempt(lambda: write_report(record, waveforms, directory))
     text = attempt(lambda: write_text_report(record, directory))
-    attempt(write_metrics)
+    if record.kind is RunKind.PLAIN:  # the metrics of a board are not those of two images
+        attempt(write_metrics)
     attempt(lambda: point_latest(output, record.run_id))
     return Stored(record, directory, record_path, html or text, tuple(problems))

@@ -139,8 +139,14 @@ def _of_their_end(runs: Sequence[PastRun], reference: str) -> tuple[PastRun, ...
     """Those that were not interrupted.
 
     Raises:
-        InputError: All were.
+        InputError: All were, or the run is of two images.
     """
+    if runs[-1].kind == RunKind.AB.value:
+        raise InputError(
+            f"{reference}: run {runs[-1].run_id} measured two images side by side and holds their comparison;"
+            " it is compared with nothing else",
+            fix="name a plain run; its tables stand in the report of that run",
+        )
     found = finished(runs)
     if not found:
         raise InputError(

@@ -383,3 +383,10 @@ def test_a_margin_of_the_board_file_decides(project: Project, tmp_path: Path) ->
     board += "latency_absolute_ms = 1\n"
     (tmp_path / "boards" / "nrf52840.toml").write_text(board)
     assert project.command("check") == 0
+
+
+def test_a_run_of_two_images_that_is_named_is_refused(project: Project) -> None:
+    (two_images,) = runs(6, (7.0,), firmware="bb", kind=RunKind.AB)
+    project.record([*runs(1, STEADY), two_images])
+    assert project.command("save", "--from", two_images.run_id) == 2
+    assert "measured two images side by side" in project.err

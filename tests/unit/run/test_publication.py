@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from publish_samples import RECORD, WAVEFORMS
 
-from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.model.record import RunKind, RunRecord
 from pytest_lan_hil.publish import spool
 from pytest_lan_hil.publish.ledger import Ledger
 from pytest_lan_hil.publish.pushgateway import PushResult
@@ -79,3 +80,11 @@ def test_what_can_not_be_written_after_the_record_is_a_warning(
     assert any("step summary" in line for line in warnings)
     assert any("spool" in line for line in warnings)
     assert any("ledger.sqlite can't be used" in line for line in warnings)
+
+
+def test_two_images_side_by_side_leave_no_metrics_of_the_board(tmp_path: Path) -> None:
+    publish(replace(RECORD, kind=RunKind.AB), WAVEFORMS, _options(tmp_path, pushgateway=None), "")
+    output = tmp_path / "out put"
+    assert (output / "runs" / RECORD.run_id / "report.html").is_file()
+    assert not list(output.rglob("metrics.prom"))
+    assert not list(output.glob("spool/*.json"))
