@@ -1,13 +1,16 @@
-"""`python -m benchmarks.verdict_tables`: write the tables of docs/explanation/verdicts.md anew.
+"""`python -m benchmarks.verdict_tables [NAME ...]`: write the tables of docs/explanation/verdicts.md anew.
 
-Each table stands between `<!-- table NAME -->` and `<!-- end -->` there.
+Each table stands between `<!-- table NAME -->` and `<!-- end -->` there; all are written unless some are
+named. `planted` needs about a quarter of an hour (`--runs N`: with fewer runs), the others a minute together.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
+from benchmarks import bench_planted
 from benchmarks.bench_verdicts import (
     CHANGES,
     DRIFT,
@@ -27,9 +30,13 @@ from pytest_lan_hil.judge.sequential import LOOKS
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "verdicts.md"
 
 
-def tables() -> dict[str, str]:
-    """Name to Markdown."""
-    return {"pairs": _pairs(), "repeats": _repeats(), "family": _family(), "blocks": _blocks()}
+NAMES = ("pairs", "planted", "repeats", "family", "blocks")
+
+
+def table(name: str, runs: int) -> str:
+    """One of `NAMES` as Markdown; `runs` of each firmware for `planted`."""
+    made = {"pairs": _pairs, "repeats": _repeats, "family": _family, "blocks": _blocks}
+    return _planted(runs) if name == "planted" else made[name]()
 
 
 def _pairs() -> str:
@@ -85,6 +92,20 @@ def _blocks() -> str:
     )
 
 
+def _planted(runs: int) -> str:
+    rows = []
+    for one in bench_planted.measured(runs).found:
+        figures = (one.passed, one.failed, one.inconclusive, one.naive, one.t_test)
+        rows.append((one.firmware.title, one.change_text, f"{one.runs}", *map(_share, figures)))
+    return _markdown(
+        (
+            "planted", "change of the means", "runs", "passed", "failed", "inconclusive", "mean > 10 %",
+            "t-test",
+        ),
+        rows,
+    )  # fmt: skip
+
+
 def _percent(change: float) -> str:
     return f"+{100 * change:g} %" if change else "none"
 
@@ -103,14 +124,21 @@ def main() -> None:
     Raises:
         LookupError: The document has no place for one of them.
     """
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for name, table in tables().items():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verdict_tables")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (all)")
+    bench_planted.add_runs(parser)
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(f"no table {min(unknown)!r}; there are: {', '.join(NAMES)}")
+    for name in options.names or NAMES:
+        made = table(name, options.runs)
+        text = DOCUMENT.read_text(encoding="utf-8")
         place = re.compile(rf"(<!-- table {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         found = place.search(text)
         if found is None:
             raise LookupError(f"{DOCUMENT} has no place for the table {name!r}")
-        text = f"{text[: found.start()]}{found[1]}{table}\n{found[2]}{text[found.end() :]}"
-    DOCUMENT.write_text(text, encoding="utf-8")
+        text = f"{text[: found.start()]}{found[1]}{made}\n{found[2]}{text[found.end() :]}"
+        DOCUMENT.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

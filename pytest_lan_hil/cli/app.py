@@ -16,12 +16,13 @@ from pytest_lan_hil.cli.commands import (
     boards,
     compare,
     history,
+    monitor,
     procedures,
     publishing,
     virtual,
 )
 
-COMMANDS = (about, boards, procedures, baseline, history, compare, bisect, publishing, virtual)
+COMMANDS = (about, boards, procedures, baseline, history, compare, bisect, publishing, monitor, virtual)
 
 app = typer.Typer(
     name="lan-hil",

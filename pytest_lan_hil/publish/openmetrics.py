@@ -10,10 +10,11 @@ Naming: https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,9 +23,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
-from pytest_lan_hil.model.measurement import Budget, Measurement, Outcome, VerdictKind
+from pytest_lan_hil.model.measurement import Measurement, Outcome, VerdictKind
 from pytest_lan_hil.model.quantities import QUANTITIES, Direction, Quantity
-from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.model.record import RunKind, RunRecord
 from pytest_lan_hil.publish.comparisons import last_repeats
 
 Labels: TypeAlias = Mapping[str, str]
@@ -33,6 +34,8 @@ Labels: TypeAlias = Mapping[str, str]
 # of histogram_quantile(); six decades, because a keyword takes from 100 us (M7) to seconds (a busy desktop).
 _E6 = (1.0, 1.5, 2.2, 3.3, 4.7, 6.8)
 BUCKETS = (*(round(step * 10.0**decade, 7) for decade in range(-4, 1) for step in _E6), 10.0)
+# Counter of inferences that failed, of a device as of a desktop.
+ERRORS = "lan_errors_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class MetricNames:
         estimate: Gauge of the estimate: `plain`, unless that is a histogram.
         low, high: Gauges of the interval that verdicts are made from.
         budget: Gauge of the budget.
+        baseline: Gauge of what the board did in accepted runs.
         unit: The base unit.
         histogram: True if `plain` is one.
     """
@@ -54,6 +58,7 @@ class MetricNames:
     low: str
     high: str
     budget: str
+    baseline: str
     unit: str
     histogram: bool
 
@@ -62,12 +67,14 @@ def metric_names(quantity: Quantity) -> MetricNames:
     """Names of a row of the quantity table; rules and dashboards are generated from these too."""
     stem, _, unit = quantity.metric.rpartition("_")
     histogram = quantity.statistic.startswith("p")
+    rest = quantity.metric.removeprefix("lan_")
     return MetricNames(
         plain=quantity.metric,
         estimate=f"{stem}_estimate_{unit}" if histogram else quantity.metric,
         low=f"{stem}_low_{unit}",
         high=f"{stem}_high_{unit}",
-        budget=f"lan_budget_{quantity.metric.removeprefix('lan_')}",
+        budget=f"lan_budget_{rest}",
+        baseline=f"lan_baseline_{rest}",
         unit=unit,
         histogram=histogram,
     )
@@ -79,8 +86,13 @@ def registry(record: RunRecord, *, last_success_s: float | None = None) -> Colle
     `last_success_s` is the Unix time of the last passed run of the same job, board and bench, if it is known
     and this run did not pass itself.
     """
+    return fixed_registry(families(record, last_success_s=last_success_s))
+
+
+def fixed_registry(made: Iterable[Metric]) -> CollectorRegistry:
+    """A private registry that hands out families which are already made."""
     private = CollectorRegistry(auto_describe=False)
-    private.register(_Fixed(tuple(_families(record, last_success_s, None))))
+    private.register(_Fixed(tuple(made)))
     return private
 
 
@@ -91,9 +103,12 @@ def render(record: RunRecord, *, last_success_s: float | None = None) -> str:
 
 def render_openmetrics(record: RunRecord) -> str:
     """OpenMetrics text, each sample at the run's end: for `promtool tsdb create-blocks-from openmetrics`."""
-    private = CollectorRegistry(auto_describe=False)
-    private.register(_Fixed(tuple(_families(record, None, unix_time(record.finished_at)))))
-    return str(generate_openmetrics(private).decode("utf-8"))  # type: ignore[no-untyped-call]
+    return openmetrics_text(families(record, at=unix_time(record.finished_at)))
+
+
+def openmetrics_text(made: Iterable[Metric]) -> str:
+    """OpenMetrics text of families: each its `# HELP` and `# TYPE`, then a line for each sample; `# EOF`."""
+    return str(generate_openmetrics(fixed_registry(made)).decode("utf-8"))  # type: ignore[no-untyped-call]
 
 
 class _Fixed(Collector):
@@ -112,8 +127,23 @@ def unix_time(iso: str) -> float:
     return datetime.fromisoformat(iso.replace("Z", "+00:00")).timestamp()
 
 
-def _families(record: RunRecord, last_success_s: float | None, at: float | None) -> Iterator[Metric]:
+def families(
+    record: RunRecord,
+    *,
+    last_success_s: float | None = None,
+    at: float | None = None,
+    further: Labels = MappingProxyType({}),
+) -> Iterator[Metric]:
+    """The run's metric families.
+
+    Args:
+        record: The run.
+        last_success_s: See `registry`.
+        at: Unix time of every sample, s; None for samples without a time.
+        further: Labels that every series has besides `board`, `bench` and `simulated`.
+    """
     labels = {
+        **further,
         "board": record.board,
         "bench": record.bench,
         "simulated": "true" if record.simulated else "false",
@@ -124,6 +154,7 @@ def _families(record: RunRecord, last_success_s: float | None, at: float | None)
         if measurement is not None:
             yield from _measurement_families(quantity, measurement, labels, at)
         yield from _budget_families(record, quantity, labels, at)
+        yield from _baseline_families(record, quantity, labels, at)
     yield from _quality_families(record, labels, at)
 
 
@@ -192,13 +223,14 @@ def _measurement_families(
         plain = {key: value for key, value in judged.items() if key != "statistic"}
         family = HistogramMetricFamily(names.plain, f"{text}: values of the last run", labels=list(plain))
         values = [value * quantity.scale for value in measurement.values]
-        buckets = [(_bound(b), float(sum(v <= b for v in values))) for b in BUCKETS]
+        buckets = [(bound_label(b), float(sum(v <= b for v in values))) for b in BUCKETS]
         buckets.append(("+Inf", float(len(values))))
         family.add_metric(list(plain.values()), buckets, sum_value=sum(values), timestamp=at)
         yield family
 
 
-def _bound(bound: float) -> str:
+def bound_label(bound: float) -> str:
+    """A bucket's upper bound as the value of the label `le`: "0.0001", "1.0", as OpenMetrics writes it."""
     return repr(bound)
 
 
@@ -206,24 +238,49 @@ def _budget_families(
     record: RunRecord, quantity: Quantity, labels: Labels, at: float | None
 ) -> Iterator[Metric]:
     """The tightest budget per statistic: several tests may set their own."""
-    tightest: dict[str, Budget] = {}
+    limits: dict[str, list[float]] = {}
     for test in record.tests:
         for verdict in test.verdicts:
             budget = verdict.budget
-            if budget.quantity != quantity.name:
-                continue
-            known = tightest.get(budget.statistic)
-            side = 1 if quantity.direction is Direction.LOWER else -1
-            if known is None or side * budget.limit < side * known.limit:
-                tightest[budget.statistic] = budget
-    if not tightest:
+            if budget.quantity == quantity.name:
+                limits.setdefault(budget.statistic, []).append(budget.limit)
+    tightest = min if quantity.direction is Direction.LOWER else max
+    name, text = metric_names(quantity).budget, f"{quantity.help}: tightest budget of the last run"
+    yield from _references(name, text, quantity, {k: tightest(v) for k, v in limits.items()}, labels, at)
+
+
+def _baseline_families(
+    record: RunRecord, quantity: Quantity, labels: Labels, at: float | None
+) -> Iterator[Metric]:
+    """The worst baseline per statistic: the run's figure is pooled over tests, and may not be called worse
+    than one of them only because its tests differ. The base of an A/B run is an image, not a baseline.
+    """
+    if record.kind is not RunKind.PLAIN:
         return
-    family = GaugeMetricFamily(
-        metric_names(quantity).budget, f"{quantity.help}: tightest budget of the last run",
-        labels=[*labels, "statistic"],
-    )  # fmt: skip
-    for statistic, budget in sorted(tightest.items()):
-        family.add_metric([*labels.values(), statistic], budget.limit * quantity.scale, timestamp=at)
+    bases: dict[str, list[float]] = {}
+    for test in last_repeats(record.tests):
+        for comparison in test.comparisons:
+            if comparison.subject.quantity == quantity.name and comparison.base is not None:
+                bases.setdefault(comparison.statistic, []).append(comparison.base.value)
+    worst = max if quantity.direction is Direction.LOWER else min
+    name, text = metric_names(quantity).baseline, f"{quantity.help}: baseline that the last run had"
+    yield from _references(name, text, quantity, {k: worst(v) for k, v in bases.items()}, labels, at)
+
+
+def _references(
+    name: str,
+    text: str,
+    quantity: Quantity,
+    by_statistic: Mapping[str, float],
+    labels: Labels,
+    at: float | None,
+) -> Iterator[Metric]:
+    """What an estimate is held against, a series for each statistic; values in the display unit."""
+    if not by_statistic:
+        return
+    family = GaugeMetricFamily(name, text, labels=[*labels, "statistic"])
+    for statistic, value in sorted(by_statistic.items()):
+        family.add_metric([*labels.values(), statistic], value * quantity.scale, timestamp=at)
     yield family
 
 

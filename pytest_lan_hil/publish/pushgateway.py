@@ -1,4 +1,5 @@
-"""Push a run to a Prometheus Pushgateway: one PUT per run, which replaces the group job + board + bench.
+"""Push a run to a Prometheus Pushgateway: one PUT per run, which replaces the group job + board + bench; and
+delete the groups of benches that are gone, for a gateway forgets nothing by itself.
 
 A gateway that is down, slow or hostile never raises here and never costs more than the time limit: the
 request runs on a thread of its own, because a socket's timeout bounds each read, but neither the look-up of
@@ -10,20 +11,30 @@ Specification: https://github.com/prometheus/pushgateway/blob/master/README.md
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
 
-from prometheus_client import CollectorRegistry, push_to_gateway
+from prometheus_client import CollectorRegistry, delete_from_gateway, push_to_gateway
 
-from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.model.errors import BlockedError, InputError
 from pytest_lan_hil.model.record import RunRecord
 from pytest_lan_hil.publish.openmetrics import registry
 
@@ -113,14 +124,83 @@ def push(
 
 
 def push_registry(
-    metrics: CollectorRegistry, url: str, *, job: str, key: dict[str, str], timeout_s: float
+    metrics: CollectorRegistry, url: str, *, job: str, key: Mapping[str, str], timeout_s: float
 ) -> PushResult:
     """PUT a registry into the group `job` + `key`, within `timeout_s`; see `push`."""
+
+    def put() -> None:
+        push_to_gateway(
+            url, job=job, registry=metrics, grouping_key=dict(key), timeout=timeout_s, handler=_handler
+        )
+
+    return _bounded(
+        put, url, timeout_s, done=f"pushed to {url}, group {_group(job, key)}", failed="not pushed"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PushedGroup:
+    """A group that a gateway holds.
+
+    Attributes:
+        labels: Its exact key, `job` among it.
+        pushed_s: Unix time of the last push that was taken, 0 if none was.
+    """
+
+    labels: Mapping[str, str]
+    pushed_s: float
+
+
+def groups(url: str, *, timeout_s: float = 3.0) -> list[PushedGroup]:
+    """What the gateway holds.
+
+    Raises:
+        InputError: The URL can't be used.
+        BlockedError: The gateway can't be asked, or what answers is none.
+    """
+    url = check_url(url)
+    found: list[PushedGroup] = []
+
+    def get() -> None:
+        request = Request(f"{url}/api/v1/metrics", headers=dict(_authorization()))
+        with opener(url).open(request, timeout=timeout_s) as response:
+            found.extend(_read_group(group) for group in json.load(response)["data"])
+
+    asked = _bounded(get, url, timeout_s, done="asked", failed="what it holds can't be told")
+    if not asked.ok:
+        raise BlockedError(asked.detail, fix="check the URL: it is that of a Pushgateway, 1.0 or newer")
+    return found
+
+
+def _read_group(group: Any) -> PushedGroup:
+    (pushed,) = group["push_time_seconds"]["metrics"]
+    labels = {str(name): str(value) for name, value in group["labels"].items()}
+    return PushedGroup(labels, float(pushed["value"]))
+
+
+def delete(group: PushedGroup, url: str, *, timeout_s: float = 3.0) -> PushResult:
+    """Delete a group by its exact key; one of fewer or more labels is another group, and stays.
+
+    Raises:
+        InputError: The URL can't be used. Nothing that the network does raises.
+    """
+    url = check_url(url)
+    job = group.labels["job"]
+    key = {name: value for name, value in group.labels.items() if name != "job"}
+
+    def send() -> None:
+        delete_from_gateway(url, job=job, grouping_key=key, timeout=timeout_s, handler=_handler)
+
+    return _bounded(send, url, timeout_s, done=f"deleted {_group(job, key)}", failed="not deleted")
+
+
+def _bounded(send: Callable[[], None], url: str, timeout_s: float, *, done: str, failed: str) -> PushResult:
+    """Send on a thread of its own, and wait for it `timeout_s` at most."""
     started = time.monotonic()
     outcome: list[tuple[bool, bool, str]] = []
 
     def work() -> None:
-        outcome.append(_attempt(metrics, url, job=job, key=key, timeout_s=timeout_s))
+        outcome.append(_attempt(send, url, done=done, failed=failed))
 
     worker = threading.Thread(target=work, name="lan-hil push", daemon=True)
     worker.start()
@@ -128,33 +208,28 @@ def push_registry(
     taken = time.monotonic() - started
     if not outcome:
         return PushResult(
-            ok=False, detail=f"not pushed: {url} gave no answer within {timeout_s:g} s", duration_s=taken
+            ok=False, detail=f"{failed}: {url} gave no answer within {timeout_s:g} s", duration_s=taken
         )
     ok, answered, detail = outcome[0]
     return PushResult(ok=ok, detail=detail, duration_s=taken, answered=answered)
 
 
-def _attempt(
-    metrics: CollectorRegistry, url: str, *, job: str, key: dict[str, str], timeout_s: float
-) -> tuple[bool, bool, str]:
-    """(taken, answered, detail) of one PUT; catches everything, because it runs on a thread of its own."""
+def _attempt(send: Callable[[], None], url: str, *, done: str, failed: str) -> tuple[bool, bool, str]:
+    """(taken, answered, detail) of one request; catches everything: it runs on a thread of its own."""
     try:
-        push_to_gateway(url, job=job, registry=metrics, grouping_key=key, timeout=timeout_s, handler=_handler)
+        send()
     except HTTPError as error:
         reply = error.read(_REPLY_LIMIT).decode("utf-8", "replace")
-        return (
-            False,
-            True,
-            f"not pushed: {url} refused it with {error.code} {error.reason}: {_one_line(reply)}",
-        )
+        refusal = f"refused it with {error.code} {error.reason}: {_one_line(reply)}"
+        return False, True, f"{failed}: {url} {refusal}"
     except URLError as error:
-        return False, False, f"not pushed: {url}: {_reason(error.reason)}"
+        return False, False, f"{failed}: {url}: {_reason(error.reason)}"
     except Exception as error:
-        return False, False, f"not pushed: {url}: {_reason(error)}"
-    return True, True, f"pushed to {url}, group {_group(job, key)}"
+        return False, False, f"{failed}: {url}: {_reason(error)}"
+    return True, True, done
 
 
-def _group(job: str, key: dict[str, str]) -> str:
+def _group(job: str, key: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in {"job": job, **key}.items())
 
 
@@ -177,17 +252,22 @@ def _handler(
 
     def send() -> None:
         request = Request(url, data=data, method=method, headers=dict([*headers, *_authorization()]))
-        with _opener(url).open(request, timeout=timeout) as response:
+        with opener(url).open(request, timeout=timeout) as response:
             if response.status >= HTTPStatus.BAD_REQUEST:
                 raise HTTPError(url, response.status, response.reason, response.headers, response)
 
     return send
 
 
-def _opener(url: str) -> OpenerDirector:
+def opener(url: str) -> OpenerDirector:
+    """What speaks HTTP and nothing else: no redirect, no file; made faster than by `build_opener`."""
     # the environment's proxy is for the world outside, never for a gateway on this machine
     proxies = ProxyHandler({}) if urlsplit(url).hostname in _LOOPBACK else ProxyHandler()
-    return build_opener(proxies, HTTPHandler, HTTPSHandler)
+    speaking = HTTPSHandler() if url.startswith("https:") else HTTPHandler()
+    opener = OpenerDirector()
+    for handler in (proxies, speaking, HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
+        opener.add_handler(handler)
+    return opener
 
 
 def _authorization() -> list[tuple[str, str]]:

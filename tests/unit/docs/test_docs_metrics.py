@@ -1,14 +1,20 @@
-"""docs/reference/metrics.md lists exactly the metrics that a run is published as."""
+"""docs/reference/metrics.md lists exactly the metrics that a run is published as, and how many series."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
+from benchmarks.fleet_series import view
 from pytest_lan_hil.measure.quantities import from_values
+from pytest_lan_hil.metrics import InferenceMetrics
+from pytest_lan_hil.model.comparison import Arm, Comparison, Subject
 from pytest_lan_hil.model.measurement import Budget, Outcome, Verdict, VerdictKind
 from pytest_lan_hil.model.quantities import QUANTITIES
 from pytest_lan_hil.model.record import FirmwareIdentity, RunRecord, TestRecord
+from pytest_lan_hil.publish.device_metrics_fleet import families
 from pytest_lan_hil.publish.openmetrics import BUCKETS, registry
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
@@ -29,9 +35,21 @@ def full_record() -> RunRecord:
         Verdict(VerdictKind.WITHIN, Budget(name, 9.0, row.statistic, "marker"), row.unit, None, 3, "")
         for name, row in QUANTITIES.items()
     )
+    comparisons = tuple(
+        Comparison(
+            Subject(name, "t.py::test_a"), VerdictKind.WITHIN, row.unit, row.statistic, row.direction,
+            Arm(1.0, 0.1, 4.0, 5), Arm(1.0, 0.1, 4.0, 1), 0.1, 0.0, -0.1, 0.1, 0.4, 0.01, 1.0, "",
+        )
+        for name, row in QUANTITIES.items()
+    )  # fmt: skip
     firmware = FirmwareIdentity(image="lan.elf", sha256="00" * 32, build="git=1,image=2,version=3")
     test = TestRecord(
-        "t.py::test_a", Outcome.PASSED, measurements=measurements, verdicts=verdicts, firmware=firmware
+        "t.py::test_a",
+        Outcome.PASSED,
+        measurements=measurements,
+        verdicts=verdicts,
+        firmware=firmware,
+        comparisons=comparisons,
     )
     return RunRecord(
         run_id="r", started_at="2026-01-01T00:00:00Z", finished_at="2026-01-01T00:00:01Z",
@@ -74,3 +92,32 @@ def test_page_says_the_bounds_of_the_histogram() -> None:
     assert BUCKETS[:6] == (1e-4, 1.5e-4, 2.2e-4, 3.3e-4, 4.7e-4, 6.8e-4)
     assert BUCKETS[-2:] == (6.8, 10.0)
     assert "1, 1.5, 2.2, 3.3, 4.7 and 6.8 of each decade from 100 us to 6.8 s, and 10 s" in PAGE.read_text()
+
+
+def cardinality() -> dict[str, int]:
+    """The table's rows: of what, and how many series."""
+    rows = re.findall(r"^\| (an? [^|]+?) \|[^|]*\| (\d+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {what: int(count) for what, count in rows}
+
+
+def test_page_says_how_many_series_a_run_has_at_most() -> None:
+    series = sum(len(family.samples) for family in registry(full_record()).collect())
+    assert cardinality()["a board on a bench"] == series
+
+
+def test_page_says_how_many_series_a_device_has_and_what_its_site_adds() -> None:
+    boards = {"board0": dict.fromkeys(QUANTITIES, 1.0)}
+    one, two = (
+        sum(len(family.samples) for family in families([view(4 * number) for number in range(count)], boards))
+        for count in (1, 2)
+    )
+    assert cardinality()["a device in the field"] == two - one
+    assert cardinality()["a board at a site"] == one - (two - one) == len(QUANTITIES)
+
+
+def test_page_says_how_many_series_an_application_has_at_most() -> None:
+    private = CollectorRegistry()
+    metrics = InferenceMetrics("desktop", registry=private)
+    metrics.report(**{row.target_key: 1.0 for row in QUANTITIES.values()})
+    series = sum(len(family.samples) for family in private.collect())
+    assert cardinality()["an application that tracks its inferences"] == series

@@ -39,6 +39,7 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "compared-step-summary.md": lambda: step_summary(COMPARING),
     "metrics.prom": lambda: render(RECORD),
     "metrics.openmetrics": lambda: render_openmetrics(RECORD),
+    "compared-metrics.prom": lambda: render(COMPARING),
 }
 
 

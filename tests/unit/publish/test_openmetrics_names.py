@@ -12,12 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from publish_samples import BLOCKED, FAILED, INCONCLUSIVE, LATENCY, OWN, POWER, RECORD
+from publish_samples import (
+    BLOCKED,
+    COMPARED,
+    COMPARING,
+    FAILED,
+    INCONCLUSIVE,
+    LATENCY,
+    OWN,
+    POWER,
+    RECORD,
+    REGRESSED,
+)
 
 from pytest_lan_hil.measure.quantities import from_values
 from pytest_lan_hil.model.measurement import Budget, Outcome
 from pytest_lan_hil.model.quantities import QUANTITIES
-from pytest_lan_hil.model.record import RunRecord
+from pytest_lan_hil.model.record import RunKind, RunRecord
 from pytest_lan_hil.publish.openmetrics import BUCKETS, metric_names, registry, render, render_openmetrics
 
 BASE_UNITS = {"seconds", "joules", "watts", "bytes", "ratio", "amperes", "volts", "celsius", "hertz"}
@@ -38,9 +49,9 @@ def test_every_quantity_is_named_in_a_base_unit() -> None:
     for quantity in QUANTITIES.values():
         names = metric_names(quantity)
         assert names.unit in BASE_UNITS, f"{quantity.metric} must end in a base unit"
-        all_names = [names.plain, names.estimate, names.low, names.high, names.budget]
+        all_names = [names.plain, names.estimate, names.low, names.high, names.budget, names.baseline]
         assert all(name.startswith("lan_") and name.endswith(names.unit) for name in all_names)
-        assert len({names.plain, names.low, names.high, names.budget}) == 4
+        assert len({names.plain, names.low, names.high, names.budget, names.baseline}) == 5
 
 
 def test_figures_are_in_base_units() -> None:
@@ -177,6 +188,43 @@ def test_of_several_floors_the_highest_is_the_tightest() -> None:
     )
     record = dataclasses.replace(RECORD, tests=(dataclasses.replace(FAILED, verdicts=floors),))
     assert value("lan_budget_model_accuracy_ratio", record, statistic="share") == pytest.approx(0.95)
+
+
+def test_the_baseline_that_a_run_was_compared_with_is_published_in_the_base_unit() -> None:
+    assert value("lan_baseline_power_watts", COMPARING, statistic="mean") == pytest.approx(1.1021e-3)
+    assert value("lan_baseline_memory_bytes", COMPARING, statistic="mean") == 21.25 * 1024
+    # of a repeated test the last repeat stands, and a comparison without a baseline has no series
+    assert value("lan_baseline_inference_latency_seconds", COMPARING, statistic="mean") == 9.7e-3
+    assert not [s for s in samples(COMPARING) if s.name == "lan_baseline_energy_per_inference_joules"]
+    assert not [s for s in samples(RECORD) if s.name.startswith("lan_baseline_")]
+
+
+@pytest.mark.parametrize(("quantity", "worst"), [("power", 1.4e-3), ("accuracy", 0.9)])
+def test_of_several_tests_baselines_the_worst_is_published(quantity: str, worst: float) -> None:
+    found = {"power": (1.1, 1.4, 1.2), "accuracy": (95.0, 90.0, 93.0)}[quantity]
+    assert REGRESSED.base is not None
+    tests = tuple(
+        dataclasses.replace(
+            COMPARED,
+            nodeid=f"t.py::test_{number}",
+            comparisons=(
+                dataclasses.replace(
+                    REGRESSED,
+                    subject=dataclasses.replace(REGRESSED.subject, quantity=quantity),
+                    base=dataclasses.replace(REGRESSED.base, value=base),
+                ),
+            ),
+        )
+        for number, base in enumerate(found)
+    )
+    record = dataclasses.replace(COMPARING, tests=tests)
+    name = metric_names(QUANTITIES[quantity]).baseline
+    assert value(name, record, statistic="mean") == pytest.approx(worst)
+
+
+def test_the_base_image_of_an_ab_run_is_no_baseline() -> None:
+    record = dataclasses.replace(COMPARING, kind=RunKind.AB)
+    assert not [s for s in samples(record) if s.name.startswith("lan_baseline_")]
 
 
 def everything() -> RunRecord:

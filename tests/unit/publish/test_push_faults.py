@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import pytest
 from publish_samples import RECORD
 
-from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.model.errors import BlockedError, InputError
 from pytest_lan_hil.publish import pushgateway
-from pytest_lan_hil.publish.pushgateway import check_url, grouping_key, push
+from pytest_lan_hil.publish.pushgateway import PushedGroup, check_url, delete, grouping_key, groups, push
 
 # Far above the limits given to push(), far below what a lost bound would take: the limit, not the speed.
 GENEROUS_S = 5.0
@@ -91,6 +91,13 @@ def reply(status: str, body: str) -> Callable[[socket.socket, bytes, threading.E
     return answer
 
 
+def reply_without_body(status: str) -> Callable[[socket.socket, bytes, threading.Event], None]:
+    def answer(connection: socket.socket, head: bytes, stop: threading.Event) -> None:
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+    return answer
+
+
 def test_refused_connection_is_a_result() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -138,6 +145,79 @@ def test_a_refusal_is_told_with_the_gateways_own_text() -> None:
     assert not result.ok
     assert result.answered
     assert "400 Bad Request: pushed metrics are invalid or inconsistent: type clash" in result.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("500 Internal Server Error", "persisting metrics: no space left on device"),
+        ("503 Service Unavailable", "write queue is full"),
+        ("413 Request Entity Too Large", "too many metrics"),
+        ("507 Insufficient Storage", ""),
+    ],
+)
+def test_a_gateway_that_is_broken_or_full_is_a_refusal_with_its_reason(status: str, body: str) -> None:
+    with server(reply(status, body)) as (url, heads):
+        result = push(RECORD, url)
+    assert not result.ok
+    assert result.answered
+    assert f"refused it with {status}: {body or '(no text)'}" in result.detail
+    assert len(heads) == 1  # asked once: what was refused is not sent again and again
+
+
+def test_an_answer_that_stops_in_its_middle_is_a_result() -> None:
+    def stop_short(connection: socket.socket, head: bytes, stop: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\npart")
+        stop.wait(60)
+
+    with server(stop_short) as (url, _):
+        started = time.monotonic()
+        result = push(RECORD, url, timeout_s=0.3)
+        assert time.monotonic() - started < GENEROUS_S
+    assert not result.ok
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with server(reply("307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/", "")) as (url, heads):
+        result = push(RECORD, url)
+    assert not result.ok
+    assert "307" in result.detail
+    assert len(heads) == 1
+
+
+def test_what_a_gateway_holds_is_told_or_why_not() -> None:
+    held = (
+        '{"status":"success","data":[{"labels":{"job":"a","board":"b"},'
+        '"push_time_seconds":{"metrics":[{"value":"1.5e9"}]}}]}'
+    )
+
+    def tell(text: str) -> Callable[[socket.socket, bytes, threading.Event], None]:
+        def answer(connection: socket.socket, head: bytes, stop: threading.Event) -> None:
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+
+        return answer
+
+    with server(tell(held)) as (url, _):
+        assert groups(url) == [PushedGroup({"job": "a", "board": "b"}, 1.5e9)]
+    for other in ("<html>", "[]", '{"data": [{}]}'):
+        with server(tell(other)) as (url, _), pytest.raises(BlockedError, match="can't be told"):
+            groups(url)
+    with server(accept_and_never_answer) as (url, _), pytest.raises(BlockedError, match=r"within 0\.2 s"):
+        groups(url, timeout_s=0.2)
+
+
+def test_a_group_is_deleted_by_its_exact_key_whatever_stands_in_it() -> None:
+    with server(reply_without_body("202 Accepted")) as (url, heads):
+        result = delete(PushedGroup({"job": "j/k", "bench": "a b", "board": ""}, 0.0), url)
+    assert result.ok, result.detail
+    path = heads[0].split()[1].decode()
+    assert heads[0].startswith(b"DELETE /metrics/job@base64/")
+    parts = path.split("/")[2:]
+    assert dict(zip(parts[::2], parts[1::2], strict=True)) == {
+        "job@base64": base64.urlsafe_b64encode(b"j/k").decode(),
+        "bench@base64": base64.urlsafe_b64encode(b"a b").decode(),
+        "board@base64": "=",
+    }
 
 
 def test_something_that_is_no_http_server_is_a_result() -> None:

@@ -1,0 +1,1 @@
+"""The monitoring system: rules, dashboards, deployments and what generates them. Never installed."""

@@ -1,0 +1,1 @@
+"""Generators of committed files, from the quantity table."""
