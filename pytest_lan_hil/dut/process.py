@@ -15,8 +15,10 @@ import shlex
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
 import serial
@@ -30,6 +32,7 @@ SCHEME = "exec:"
 # How long a program may take to end by itself, once its terminal is gone and once it was told to.
 _GRACE_S = 0.5
 _STDERR_SHOWN = 1000
+_PR_SET_PDEATHSIG = 1
 
 
 class ProcessPort(serial.SerialBase):
@@ -60,7 +63,12 @@ class ProcessPort(serial.SerialBase):
         try:
             # A session of its own: Ctrl-C is for the harness, which then ends the program in order.
             self._process = subprocess.Popen(
-                words, stdin=terminal, stdout=terminal, stderr=self._stderr, start_new_session=True
+                words,
+                stdin=terminal,
+                stdout=terminal,
+                stderr=self._stderr,
+                start_new_session=True,
+                preexec_fn=_end_with_parent(),
             )
         except OSError as error:
             os.close(self._fd)
@@ -196,6 +204,21 @@ class ProcessPort(serial.SerialBase):
 
     def _update_dtr_state(self) -> None:
         """DTR is kept and wired to nothing."""
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """What makes Linux kill the program if this process is killed and can't do it; None elsewhere.
+
+    prctl(2), PR_SET_PDEATHSIG.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    # Looked up here: between fork and exec nothing may be imported.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    kill = int(signal.SIGKILL)
+    return lambda: prctl(_PR_SET_PDEATHSIG, kill, 0, 0, 0) and None
 
 
 def open_process(uri: str, *, baudrate: int, timeout: float) -> ProcessPort:

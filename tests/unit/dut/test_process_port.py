@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -145,3 +147,31 @@ def test_a_program_that_lives_is_not_said_to_have_hung_up_unless_it_has() -> Non
         console.expect("m-ready", timeout_s=5.0)
         with pytest.raises(DutFault, match="closed its standard input and output, but runs on; it said"):
             console.expect("never", timeout_s=5.0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl is Linux's")
+def test_a_program_does_not_outlive_a_harness_that_is_killed() -> None:
+    program = shlex.join([sys.executable, "-c", "import time; time.sleep(60)"])
+    harness = (
+        "import time\n"
+        "from pytest_lan_hil.dut.process import open_process\n"
+        f"port = open_process({f'exec:{program}'!r}, baudrate=115200, timeout=1.0)\n"
+        "print(port._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", harness], stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        child = int(killed.stdout.readline())
+        os.kill(child, 0)
+        killed.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while _lives(child):
+        assert time.monotonic() < deadline, "the program outlived the harness"
+        time.sleep(0.05)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import struct
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from fake_ears import LABELS, audio, write_dataset, write_wave
 from hypothesis import given
 from hypothesis import strategies as st
+from required import binary
 
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.run.accuracy.dataset import load_dataset
@@ -217,8 +217,8 @@ def test_all_problems_of_a_folder_are_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_stereo, _wide, _narrow, _cut, _piped, _wide_surround, _extensible_float])
-@pytest.mark.skipif(shutil.which("sox") is None, reason="sox is not installed")
 def test_the_command_that_mends_a_recording_does(tmp_path: Path, spoil: object) -> None:
+    binary("sox", "sox")
     assert callable(spoil)
     spoil(tmp_path / "3_ann_0.wav")
     (line,) = [line for line in _refusal(tmp_path).splitlines() if "mend: " in line]
