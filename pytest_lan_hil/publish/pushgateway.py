@@ -1,9 +1,9 @@
 """Push a run to a Prometheus Pushgateway: one PUT per run, which replaces the group job + board + bench; and
 delete the groups of benches that are gone, for a gateway forgets nothing by itself.
 
-A gateway that is down, slow or hostile never raises here and never costs more than the time limit: the
-request runs on a thread of its own, because a socket's timeout bounds each read, but neither the look-up of
-the name nor a server that answers one byte at a time.
+A gateway that is down, slow or hostile never raises here and never costs more than the time limit. A socket's
+timeout bounds each read, but neither the look-up of the name nor a server that answers one byte at a time: so
+the request runs on a thread of its own, or, on this machine, over a socket that has a deadline.
 
 Specification: https://github.com/prometheus/pushgateway/blob/master/README.md
 """
@@ -11,6 +11,7 @@ Specification: https://github.com/prometheus/pushgateway/blob/master/README.md
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import socket
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -162,9 +164,8 @@ def groups(url: str, *, timeout_s: float = 3.0) -> list[PushedGroup]:
     found: list[PushedGroup] = []
 
     def get() -> None:
-        request = Request(f"{url}/api/v1/metrics", headers=dict(_authorization()))
-        with opener(url).open(request, timeout=timeout_s) as response:
-            found.extend(_read_group(group) for group in json.load(response)["data"])
+        body = _exchange(f"{url}/api/v1/metrics", "GET", timeout_s, dict(_authorization()), None)
+        found.extend(_read_group(group) for group in json.loads(body)["data"])
 
     asked = _bounded(get, url, timeout_s, done="asked", failed="what it holds can't be told")
     if not asked.ok:
@@ -195,37 +196,40 @@ def delete(group: PushedGroup, url: str, *, timeout_s: float = 3.0) -> PushResul
 
 
 def _bounded(send: Callable[[], None], url: str, timeout_s: float, *, done: str, failed: str) -> PushResult:
-    """Send on a thread of its own, and wait for it `timeout_s` at most."""
+    """Send within `timeout_s`: to this machine at once, elsewhere on a thread of its own (see above)."""
     started = time.monotonic()
     outcome: list[tuple[bool, bool, str]] = []
+    late = f"{failed}: {url} gave no answer within {timeout_s:g} s"
 
     def work() -> None:
-        outcome.append(_attempt(send, url, done=done, failed=failed))
+        outcome.append(_attempt(send, url, done=done, failed=failed, late=late))
 
-    worker = threading.Thread(target=work, name="lan-hil push", daemon=True)
-    worker.start()
-    worker.join(timeout_s)
+    if _is_here(url):
+        work()
+    else:
+        worker = threading.Thread(target=work, name="lan-hil push", daemon=True)
+        worker.start()
+        worker.join(timeout_s)
     taken = time.monotonic() - started
-    if not outcome:
-        return PushResult(
-            ok=False, detail=f"{failed}: {url} gave no answer within {timeout_s:g} s", duration_s=taken
-        )
-    ok, answered, detail = outcome[0]
+    ok, answered, detail = outcome[0] if outcome else (False, False, late)
     return PushResult(ok=ok, detail=detail, duration_s=taken, answered=answered)
 
 
-def _attempt(send: Callable[[], None], url: str, *, done: str, failed: str) -> tuple[bool, bool, str]:
-    """(taken, answered, detail) of one request; catches everything: it runs on a thread of its own."""
+def _attempt(
+    send: Callable[[], None], url: str, *, done: str, failed: str, late: str
+) -> tuple[bool, bool, str]:
+    """(taken, answered, detail) of one request; catches everything that the network does."""
     try:
         send()
     except HTTPError as error:
         reply = error.read(_REPLY_LIMIT).decode("utf-8", "replace")
         refusal = f"refused it with {error.code} {error.reason}: {_one_line(reply)}"
         return False, True, f"{failed}: {url} {refusal}"
-    except URLError as error:
-        return False, False, f"{failed}: {url}: {_reason(error.reason)}"
     except Exception as error:
-        return False, False, f"{failed}: {url}: {_reason(error)}"
+        cause = error.reason if isinstance(error, URLError) else error
+        if isinstance(cause, (TimeoutError, socket.timeout)):
+            return False, False, late
+        return False, False, f"{failed}: {url}: {_reason(cause)}"
     return True, True, done
 
 
@@ -234,8 +238,6 @@ def _group(job: str, key: Mapping[str, str]) -> str:
 
 
 def _reason(error: object) -> str:
-    if isinstance(error, (TimeoutError, socket.timeout)):
-        return "no answer within the time limit"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return _one_line(f"{type(error).__name__}: {error}")
@@ -251,12 +253,68 @@ def _handler(
     """prometheus_client's handler interface: a function that does the request or raises."""
 
     def send() -> None:
-        request = Request(url, data=data, method=method, headers=dict([*headers, *_authorization()]))
-        with opener(url).open(request, timeout=timeout) as response:
-            if response.status >= HTTPStatus.BAD_REQUEST:
-                raise HTTPError(url, response.status, response.reason, response.headers, response)
+        _exchange(url, method, timeout, dict([*headers, *_authorization()]), data)
 
     return send
+
+
+def _exchange(
+    url: str, method: str, timeout: float | None, headers: dict[str, str], data: bytes | None
+) -> bytes:
+    """The body of the answer; whatever is no success is raised."""
+    if _is_here(url):
+        return _exchange_here(url, method, timeout, headers, data)
+    with opener(url).open(Request(url, data=data, method=method, headers=headers), timeout=timeout) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def _is_here(url: str) -> bool:
+    """True for a gateway of this machine: no name to look up, no proxy to find, no secret to keep."""
+    return url.startswith("http:") and urlsplit(url).hostname in _LOOPBACK
+
+
+class _Until(socket.socket):
+    """A socket that waits for nothing beyond its deadline, however few bytes come at a time."""
+
+    deadline_s = float("inf")
+
+    def _hurry(self) -> None:
+        left_s = self.deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self.settimeout(left_s)
+
+    def sendall(self, *arguments: Any) -> None:
+        """As the base class."""
+        self._hurry()
+        super().sendall(*arguments)
+
+    def recv_into(self, *arguments: Any) -> int:
+        """As the base class."""
+        self._hurry()
+        return super().recv_into(*arguments)
+
+
+def _exchange_here(
+    url: str, method: str, timeout: float | None, headers: dict[str, str], data: bytes | None
+) -> bytes:
+    """A request to this machine, within `timeout` seconds in all, without the layers that find proxies."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
+    stop_s = time.monotonic() + (float("inf") if timeout is None else timeout)
+    try:
+        connection.connect()
+        connection.sock = _Until(fileno=connection.sock.detach())
+        connection.sock.deadline_s = stop_s
+        connection.request(method, parts.path, data, headers)
+        with connection.getresponse() as response:
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                reply = io.BytesIO(response.read(_REPLY_LIMIT))
+                raise HTTPError(url, response.status, response.reason, response.headers, reply)
+            return response.read()
+    finally:
+        connection.close()
 
 
 def opener(url: str) -> OpenerDirector:

@@ -76,7 +76,7 @@ def test_a_job_measures_and_keeps_its_own_reports_only(runner: Path) -> None:
 def test_a_job_fails_with_its_tests_and_still_collects(runner: Path) -> None:
     test = runner / "test_strict.py"
     test.write_text("import pytest\n@pytest.mark.memory_budget(1)\ndef test_memory(dut):\n    dut.infer(1)\n")
-    failed = step("Measure and judge", runner, board="nrf52840", tests=f"{test} --rootdir={ROOT}")
+    failed = step("Measure and judge", runner, board="nrf52840", bench="virtual", tests=str(test))
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert step("Collect the reports of this job", runner, board="nrf52840").returncode == 0
     assert (runner / "hil-report" / "junit.xml").is_file()

@@ -20,7 +20,7 @@ PROJECT = """
     def test_latency(dut):
         dut.infer(60)
 
-    @pytest.mark.latency_budget(5, percentile=50)
+    @pytest.mark.latency_budget(100, percentile=50)
     def test_back_to_back(dut):
         dut.set_pace(0)
         dut.infer(20000)

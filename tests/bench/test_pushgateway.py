@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, delete_from_gateway, push_to_gateway
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 from publish_samples import POWER, RECORD
@@ -21,8 +22,11 @@ from pytest_lan_hil.cli.app import app
 from pytest_lan_hil.cli.failures import run
 from pytest_lan_hil.model.measurement import Outcome
 from pytest_lan_hil.model.quantities import QUANTITIES
+from pytest_lan_hil.publish.files import run_directory
 from pytest_lan_hil.publish.openmetrics import metric_names, unix_time
 from pytest_lan_hil.publish.pushgateway import push
+from pytest_lan_hil.publish.record import write_record
+from pytest_lan_hil.publish.spool import flush, pending, push_spooled
 from pytest_lan_hil.run.options import RunOptions
 from pytest_lan_hil.run.publication import publish
 
@@ -163,6 +167,40 @@ def test_what_a_dead_gateway_missed_is_spooled_and_pushed_later(
     assert capsys.readouterr().out == "nothing waits to be pushed\n"
     (ended,) = ours["lan_run_timestamp_seconds"]
     assert ended.value == unix_time(PASSED.finished_at)
+
+
+def test_a_push_that_the_gateway_refuses_waits_and_goes_once_its_reason_is_gone(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    write_record(PASSED, run_directory(tmp_path, PASSED.run_id))
+    clash = CollectorRegistry()
+    power = metric_names(QUANTITIES["power"]).plain
+    Histogram(power, "a gauge elsewhere", registry=clash)
+    with gateway.started():
+        push_to_gateway(gateway.url, job="other", registry=clash)
+        refused = push_spooled(PASSED, tmp_path, gateway.url)
+        assert not refused.ok
+        assert refused.answered
+        assert "refused it with 400 Bad Request" in refused.detail
+        assert f'collected metric "{power}"' in refused.detail
+        text = gateway.metrics()
+        assert [item.run_id for item in pending(tmp_path)] == [PASSED.run_id]
+        times = {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name.startswith("push_") and sample.labels.get("board") == PASSED.board
+        }
+        assert (
+            times["push_failure_time_seconds"] > times["push_time_seconds"] == 0
+        )  # what PushRefused looks at
+        delete_from_gateway(gateway.url, job="other")
+        stop = time.monotonic() + 10
+        while not flush(tmp_path, gateway.url).ok:  # the gateway deletes in its own time
+            assert time.monotonic() < stop
+            time.sleep(0.05)
+        assert gateway.ours()["lan_run_timestamp_seconds"]
+    assert pending(tmp_path) == []
 
 
 def test_promtool_has_nothing_to_say_against_our_metrics(gateway: Gateway) -> None:

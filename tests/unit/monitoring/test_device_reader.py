@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -208,6 +209,24 @@ def test_work_is_asked_for_before_each_reading(tmp_path: Path) -> None:
         with exporting(a_device(tmp_path / "d", work="lnn listen 10")) as exporter:
             wait_for(exporter, lambda view: view.up)
         assert fake.asked[:2] == ["lnn listen 10", "lnn metrics"]
+
+
+def test_a_program_that_ends_is_started_anew_and_that_is_seen(tmp_path: Path) -> None:
+    program = tmp_path / "dut.py"
+    answers = [console_line(a_block(uptime_ticks=32_768 * up, frames=up)) for up in (1, 2)]
+    program.write_text(
+        "import os\n"
+        f"for answer in {answers!r}:\n"
+        "    while not os.read(0, 4096).endswith(b'metrics%'): os.write(1, b'm-ready\\r\\n')\n"
+        "    os.write(1, answer.encode() + b'\\r\\nm-ready\\r\\n')\n",
+        encoding="utf-8",
+    )
+    device = a_device(tmp_path / "d", port=f"exec:{sys.executable} {program}")
+    with exporting(device) as exporter:
+        ended = wait_for(exporter, lambda view: view.failures[Failure.PORT] >= 1)
+        assert "ended with exit code 0" in ended.problem
+        anew = wait_for(exporter, lambda view: view.resets >= 1)
+    assert anew.last_seen_s is not None
 
 
 def test_two_names_that_come_to_one_port_are_refused_and_both_named(tmp_path: Path) -> None:

@@ -108,10 +108,15 @@ def test_refused_connection_is_a_result() -> None:
     assert result.duration_s < GENEROUS_S
 
 
+@pytest.mark.parametrize("where", ["this machine", "elsewhere"])
 @pytest.mark.parametrize("behaviour", [accept_and_never_answer, trickle])
 def test_a_gateway_that_never_finishes_costs_the_limit_and_no_more(
     behaviour: Callable[[socket.socket, bytes, threading.Event], None],
+    where: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if where == "elsewhere":
+        monkeypatch.setattr(pushgateway, "_is_here", lambda url: False)
     with server(behaviour) as (url, heads):
         started = time.monotonic()
         result = push(RECORD, url, timeout_s=0.3)
@@ -156,7 +161,12 @@ def test_a_refusal_is_told_with_the_gateways_own_text() -> None:
         ("507 Insufficient Storage", ""),
     ],
 )
-def test_a_gateway_that_is_broken_or_full_is_a_refusal_with_its_reason(status: str, body: str) -> None:
+@pytest.mark.parametrize("where", ["this machine", "elsewhere"])
+def test_a_gateway_that_is_broken_or_full_is_a_refusal_with_its_reason(
+    status: str, body: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where == "elsewhere":
+        monkeypatch.setattr(pushgateway, "_is_here", lambda url: False)
     with server(reply(status, body)) as (url, heads):
         result = push(RECORD, url)
     assert not result.ok
