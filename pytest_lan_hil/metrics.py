@@ -7,8 +7,9 @@
 
     metrics.report(power_mw=850.0, accuracy_percent=95.1)
 
-Names, units and buckets are those of the quantity table, so that rules and dashboards apply unchanged
-(docs/how-to/custom-metrics.md). Serving them is prometheus-client's: `start_http_server(8080)`.
+Names, units and buckets are those of the quantity table, so that dashboards apply unchanged, and alerts once
+there is a target (docs/how-to/custom-metrics.md). Serving them is prometheus-client's:
+`start_http_server(8080)`.
 """
 
 from __future__ import annotations

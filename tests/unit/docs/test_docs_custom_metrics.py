@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import prometheus_client
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
+from required import binary
 
 from pytest_lan_hil import metrics as room
 from pytest_lan_hil.model.quantities import QUANTITIES
@@ -107,3 +110,44 @@ def test_the_figures_that_the_page_names_are_in_the_table() -> None:
     named = set(re.findall(r"`(\w+_(?:mw|uj|kb|percent|degc|ms))`", TEXT))
     assert len(named) >= 7
     assert named <= keys
+
+
+@pytest.mark.parametrize(("device", "fires"), [("pc-3", True), ("", False)])
+def test_the_pages_targets_make_the_alerts_of_devices_fire(device: str, fires: bool, tmp_path: Path) -> None:
+    (targets,) = [block for block in blocks("yaml") if block.startswith("groups:")]
+    (tmp_path / "targets.yml").write_text(targets, encoding="utf-8")
+    registry = CollectorRegistry()
+    metrics = room.InferenceMetrics("desktop", device=device, registry=registry)
+    metrics.report(latency_ms=8.0, power_mw=950.0)
+    told = []
+    for sample in (sample for family in registry.collect() for sample in family.samples):
+        labels = {"job": "lan_devices", "instance": "localhost:8080", **sample.labels}
+        series = ", ".join(f'{key}="{value}"' for key, value in labels.items())
+        step = sample.value if sample.name.endswith("_bucket") else 0
+        told.append({"series": f"{sample.name}{{{series}}}", "values": f"{sample.value}+{step}x20"})
+    rules = PAGE.parents[2] / "monitoring" / "prometheus" / "rules"
+    firing = [f'{{alertname="{name}"}}' for name in ("HighInferenceLatency", "HighPowerConsumption")]
+    test = {
+        "rule_files": ["targets.yml", *(str(rules / name) for name in ("devices.yml", "alerts-devices.yml"))],
+        "evaluation_interval": "1m",
+        "group_eval_order": ["lan-targets", "lan-devices", "lan-alerts-devices"],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": told,
+                "promql_expr_test": [
+                    {
+                        "expr": 'count by (alertname) (ALERTS{alertstate="firing", device="pc-3"})',
+                        "eval_time": "15m",
+                        "exp_samples": [{"labels": one, "value": 1} for one in firing if fires],
+                    }
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(test), encoding="utf-8")
+    tested = subprocess.run(
+        [binary("promtool", "prometheus"), "test", "rules", "test.yml"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -65,7 +65,9 @@ def test_the_limits_of_one_server_follow_from_the_figures() -> None:
     assert f"full at {32e6 / device_kb / 1000:.0f},000 devices" in TEXT
     assert f"that is {30 / P95_S * 10:.0f},000 devices" in TEXT
     assert f"one core takes {15 / SAMPLE_S / SERIES / 1000:.0f},000 devices" in TEXT
-    assert f"which is {50e6 / (16 * 300 / 15) / 1000:.0f},000 devices" in TEXT
+    assert f"buckets is {16 * 500:,.0f} samples for each device" in TEXT
+    assert f"it is refused from {50e6 / (16 * 500):,.0f} devices on" in TEXT
+    assert f"refused from {50e6 / (2 * 16) / 1e6:.1f} million devices on" in TEXT
     assert f"{SERIES * DAY_S / 15 * SAMPLE_B / 1e6:.2f} MB for each device and day" in TEXT
 
 
@@ -108,5 +110,5 @@ def test_promtool_takes_the_pages_configurations(page: Path, block: str, tmp_pat
 
 
 def test_there_are_configurations_to_check() -> None:
-    assert len(configurations()) == 5
-    assert sum(block.startswith("groups:") for _, block in configurations()) == 1
+    assert len(configurations()) == 6
+    assert sum(block.startswith("groups:") for _, block in configurations()) == 2

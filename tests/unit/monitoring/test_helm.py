@@ -62,6 +62,7 @@ def test_every_manifest_has_the_published_schema_and_every_pod_is_hardened(rende
         ("networkPolicy.enabled=perhaps", "/networkPolicy/enabled"),
         ("devices[0].targets[0]=http://lab-1", "/devices/0/targets/0"),
         ("benches[0].board=nrf52840", "/benches/0"),
+        ("benches[0].device=hall3-07", "/benches/0"),
         ("alertmanager.slackUrl=https://example.org/", "slackUrl"),
     ],
 )
@@ -106,7 +107,11 @@ def test_every_value_reaches_the_manifests() -> None:
 
 def test_exporters_and_benches_of_the_values_become_files_that_prometheus_takes(tmp_path: Path) -> None:
     exporters = [{"targets": ["lab-1:8080", "lab-2:8080"], "labels": {"site": "hall"}}]
-    benches = [{"board": "nrf52840", "bench": "desk"}, {"board": "stm32f4", "bench": 'a "good" one'}]
+    benches = [
+        {"board": "nrf52840", "bench": "desk"},
+        {"board": "stm32f4", "bench": 'a "good" one'},
+        {"board": "nrf52840", "bench": "hall 3", "device": "hall3-07"},
+    ]
     values = tmp_path / "values.yaml"
     values.write_text(json.dumps({"devices": exporters, "benches": benches}), encoding="utf-8")
     rendered = helm("template", "lan-hil", str(CHART), "--values", str(values))
@@ -157,6 +162,16 @@ def test_the_operators_resources_have_its_types_and_hold_the_same_rules(tmp_path
     broken[1]["spec"]["groups"][0]["rules"][0]["foor"] = "5m"
     refused = _refused_by_types(tmp_path, [*monitors, *rules, *broken])
     assert refused == [len(monitors) + len(rules), len(monitors) + len(rules) + 1]
+
+
+def test_an_operators_prometheus_is_given_what_should_be_there_too() -> None:
+    row = {"board": "nrf52840", "bench": "hall 3", "device": "hall3-07"}
+    listed = [f"benches[0].{key}={value}" for key, value in row.items()]
+    found = of_helm("prometheusRule.enabled=true", *listed)
+    (inventory,) = [one for one in found if one["metadata"]["name"] == "lan-hil-inventory"]
+    assert inventory["kind"] == "PrometheusRule"
+    (rule,) = inventory["spec"]["groups"][0]["rules"]
+    assert rule == {"record": "lan_expected_info", "expr": "vector(1)", "labels": row}
 
 
 def _rule_files() -> list[Path]:

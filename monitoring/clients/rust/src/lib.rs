@@ -1,5 +1,5 @@
 //! Metrics of an application that runs the network, under the names that boards and test runs have:
-//! `pytest_lan_hil.metrics` for Rust. Rules and dashboards apply to it unchanged.
+//! `pytest_lan_hil.metrics` for Rust. Dashboards apply to it unchanged, alerts once there is a target.
 //!
 //! ```
 //! use lan_metrics::{Figure, InferenceMetrics, Place};
