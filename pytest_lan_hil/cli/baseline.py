@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_lan_hil.cli.baseline_tables import (
@@ -44,6 +44,12 @@ _ENDINGS = {
     Inconclusive.PASS: 0,
     Inconclusive.FAIL: DutError.exit_code,
 }
+
+
+_NOTHING_NEW = (
+    "nothing was measured since the baseline was made: these are runs from before, and a baseline compared"
+    " with its own runs always holds"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +168,10 @@ def side_of_head(ledger: Ledger, setup: Setup, ref: str | None, base: Baseline) 
     """The runs that a check is about: those of a name, else those of the newest firmware."""
     if ref is not None:
         return measured(ledger, setup, named_runs(ledger, ref, setup), f"ledger: {ref}")
-    runs = runs_since(newest_runs(ledger, setup, COMPARED_RUNS), base)
-    return measured(ledger, setup, runs, "newest firmware")
+    newest = newest_runs(ledger, setup, COMPARED_RUNS)
+    since = runs_since(newest, base)
+    found = measured(ledger, setup, since or newest, "newest firmware")
+    return found if since else replace(found, notes=(*found.notes, _NOTHING_NEW))
 
 
 def exit_code(comparisons: Sequence[Comparison], inconclusive: Inconclusive) -> int:

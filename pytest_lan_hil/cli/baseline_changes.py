@@ -33,6 +33,7 @@ from pytest_lan_hil.run.baseline_runs import (
     newest_runs,
     newest_setup,
     repeatability,
+    runs_since,
 )
 from pytest_lan_hil.run.baseline_updates import (
     Change,
@@ -82,8 +83,13 @@ class Source:
     runs: int | None
     dirty: bool
 
-    def measured(self, ledger: Ledger, setup: Setup) -> Measured:
+    def measured(self, ledger: Ledger, setup: Setup, base: Baseline | None = None) -> Measured:
         """What these runs measured; says what is left out, and what to know of the rest.
+
+        Args:
+            ledger: The ledger.
+            setup: Of the runs.
+            base: If no runs are named, and some were measured since this was made, only those.
 
         Raises:
             InputError: There is no such run, or none of a committed tree.
@@ -91,6 +97,7 @@ class Source:
         count = self.runs or SAVED_RUNS
         if self.ref is None:
             found = newest_runs(ledger, setup, count)
+            found = (runs_since(found, base) if base else ()) or found
             origin = "newest firmware"
         else:
             found = named_runs(ledger, self.ref, setup)[-count:]
@@ -237,7 +244,7 @@ def accept(where: Where, source: Source, reason: str, missing: Missing, writing:
     with where.ledger(project) as ledger:
         setup = newest_setup(ledger, board.name, where.bench_name)
         base = Measured(find_baseline(where.folder(project), setup))
-        head = source.measured(ledger, setup)
+        head = source.measured(ledger, setup, base.baseline)
         alike = base.baseline.rows.keys() & head.baseline.rows.keys()
         alike -= set(changed_rows(base.baseline, head.baseline))
         noise = repeatability(ledger, setup, base.firmwares | head.firmwares)

@@ -67,11 +67,8 @@ def bisect(good: str, bad: str, request: Request) -> int:
     checkout = Checkout.around(Path.cwd())
     first, last = checkout.commit(good), checkout.commit(bad)
     recipe = Recipe.at(request.build, here=Path.cwd(), image=_image(request, project), top=checkout.top)
-    folder = (
-        project.output(request.output).absolute() / "bisect" / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}"
-    )
     checkout.require_ancestor(first, last)
-    folder.mkdir(parents=True)
+    folder = _folder(project, request, "bisect", f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}")
     search = Search(checkout, recipe, _comparer(request, project, folder), folder, request.quantities, note)
     with _ended_as_by_ctrl_c():
         result = search.run(first, last)
@@ -96,8 +93,7 @@ def _step(good: Path, request: Request) -> int:
     project = find_project()
     checkout = Checkout.around(Path.cwd())
     here = checkout.commit("HEAD")
-    folder = project.output(request.output).absolute() / "bisect-step" / here.sha[:12]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(project, request, "bisect-step", here.sha[:12])
     image = _image(request, project)
     try:
         if request.build:
@@ -145,6 +141,19 @@ def _image(request: Request, project: Project) -> Path:
     if path is None:
         raise InputError(f"board {board.name} names no image", fix="give --image PATH: what the build makes")
     return path
+
+
+def _folder(project: Project, request: Request, command: str, name: str) -> Path:
+    """A folder for images, logs and records, in the project's output folder."""
+    folder = project.output(request.output).absolute() / command / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"making {folder}: {error.strerror}",
+            fix="make room or rights there, or choose another folder with --hil-output DIR",
+        ) from None
+    return folder
 
 
 def _comparer(request: Request, project: Project, output: Path) -> Comparer:

@@ -45,8 +45,8 @@ def query(wanted: Wanted, reference: str | None, rows: Rows, form: Form) -> None
 
     Args:
         wanted: Which runs and measurements.
-        reference: Only of the runs that this stands for; also of A/B runs and replays, which are else left
-        out. rows: A row for each measurement, or for each run.
+        reference: Only of the runs that this stands for; also of A/B runs and replays, else left out.
+        rows: A row for each measurement, or for each run.
         form: CSV with a heading, or a JSON object a line.
 
     Raises:

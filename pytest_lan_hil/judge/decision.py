@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_lan_hil.judge.families import bonferroni, holm
 from pytest_lan_hil.judge.student import critical, upper_tail
@@ -166,7 +166,8 @@ def _judged(found: Finding, p_regressed: float, p_improved: float, alpha: float,
     else:
         kind = VerdictKind.INCONCLUSIVE
         outlook = found.outlook(alpha / family, alpha)
-    low, high = _interval(found.change)
+    change = _without_rounding(found.change, found.tolerance)
+    low, high = _interval(change)
     return Comparison(
         subject=found.subject,
         kind=kind,
@@ -176,15 +177,21 @@ def _judged(found: Finding, p_regressed: float, p_improved: float, alpha: float,
         base=found.base,
         head=found.head,
         margin=found.margin.at(found.base.value),
-        change=found.change.value,
+        change=change.value,
         change_low=low,
         change_high=high,
         p_regressed=p_regressed,
         p_within=p_within,
         p_improved=p_improved,
-        reason=_reason(found, kind, low, high, outlook.advice),
+        reason=_reason(found, kind, change.value, low, high, outlook.advice),
         repeats=outlook.repeats,
     )
+
+
+def _without_rounding(change: Difference, tolerance: float) -> Difference:
+    """0 where a change without an interval is no more than rounding."""
+    rounding = abs(change.value) <= tolerance and (change.error == 0 or math.isinf(change.error))
+    return replace(change, value=0.0) if rounding else change
 
 
 def _interval(change: Difference) -> tuple[float, float]:
@@ -196,7 +203,7 @@ def _interval(change: Difference) -> tuple[float, float]:
     return change.value - half, change.value + half
 
 
-def _reason(found: Finding, kind: VerdictKind, low: float, high: float, advice: str) -> str:
+def _reason(found: Finding, kind: VerdictKind, change: float, low: float, high: float, advice: str) -> str:
     margin = margin_text(found.margin, found.base.value, found.unit)
     said = {
         VerdictKind.REGRESSED: f"worse by more than {margin}",
@@ -204,6 +211,6 @@ def _reason(found: Finding, kind: VerdictKind, low: float, high: float, advice: 
         VerdictKind.WITHIN: f"within {margin}",
         VerdictKind.INCONCLUSIVE: f"can't be told from {margin}: {advice}",
     }[kind]
-    change = change_text(found.base, found.head, low, high, found.unit)
-    first = heading(found.subject, found.statistic, found.unit, found.base, found.head, change)
+    changed = change_text(change, low, high, found.base, found.unit)
+    first = heading(found.subject, found.statistic, found.unit, found.base, found.head, changed)
     return f"{first}: {said}" + (f" ({found.caveat})" if found.caveat else "")

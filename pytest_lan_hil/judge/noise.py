@@ -115,9 +115,10 @@ def noise_of(base: Sequence[Sample], head: Sequence[Sample], repeatability: Repe
 
     Args:
         base, head: At least one run each.
-        repeatability: Relative to the value; the baseline's is taken.
+        repeatability: Relative to the value; the baseline's is taken, and of 0 a share says nothing.
     """
-    history = Scatter((repeatability.relative_std * mean_of(base)) ** 2, repeatability.degrees)
+    value = mean_of(base)
+    history = Scatter((repeatability.relative_std * value) ** 2, repeatability.degrees if value else 0.0)
     of_base, of_head = (spread_of([one.value for one in side]) for side in (base, head))
     between = _pooled([history, of_base, of_head])
     return Noise(

@@ -19,11 +19,11 @@ def figure(value: float, error: float) -> str:
     return f"{value:.{_DIGITS}g}"
 
 
-def change_text(base: Arm, head: Arm, low: float, high: float, unit: str) -> str:
-    """ "+4.2 % (+3.9 to +4.5 %)"; in the unit where the baseline is 0."""
+def change_text(change: float, low: float, high: float, base: Arm, unit: str) -> str:
+    """ "+4.2 % (+3.9 to +4.5 %)", a change and its interval; in the unit where the baseline is 0."""
     scale, suffix = (100 / abs(base.value), " %") if base.value else (1.0, unit_text(unit))
     half = (high - low) / 2 * scale
-    ends = [_signed(end * scale, half) for end in (head.value - base.value, low, high)]
+    ends = [_signed(end * scale, half) for end in (change, low, high)]
     if not math.isfinite(half):
         return f"{ends[0]}{suffix} (not bounded)"
     return f"{ends[0]}{suffix}" + (f" ({ends[1]} to {ends[2]}{suffix})" if half else "")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -155,8 +155,29 @@ class Ledger:
     def each_measurement(
         self, wanted: RunFilter = _ANY, quantity: str | None = None, *, judged_only: bool = True
     ) -> Iterator[PastMeasurement]:
-        """As `measurements`, one after the other: for more of them than memory should hold."""
+        """As `measurements`, one after the other: for more of them than memory should hold.
+
+        Raises:
+            InputError: Also if the file turns out to be damaged when some were given already, or runs are
+                meant by their numbers, which a ledger made anew may give otherwise.
+        """
+        given = 0
         with _said(self.path):
+            try:
+                for one in ledger_read.measurements(self._ledger, wanted, quantity, judged_only=judged_only):
+                    yield one
+                    given += 1
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+            else:
+                return
+            self._make_anew()
+            if given or wanted.from_number:
+                raise InputError(
+                    f"the ledger {self.path} turned out to be damaged while it was read",
+                    fix="it was made anew: run the same command again",
+                )
             yield from ledger_read.measurements(self._ledger, wanted, quantity, judged_only=judged_only)
 
     def resolve(self, reference: str, among: RunFilter = _ANY) -> tuple[PastRun, ...]:
@@ -164,11 +185,19 @@ class Ledger:
         return self._asked(lambda one: ledger_read.resolve(one, reference, among))
 
     def same_firmware(
-        self, board: str, bench: str, *, simulated: bool, limit: int = _REPEATABILITY_RUNS
+        self,
+        board: str,
+        bench: str,
+        *,
+        simulated: bool,
+        without: Collection[str] = (),
+        limit: int = _REPEATABILITY_RUNS,
     ) -> dict[Subject, tuple[tuple[Sample, ...], ...]]:
         """The A/A history of a bench over its newest `limit` runs. See `ledger_read.same_firmware`."""
         return self._asked(
-            lambda one: ledger_read.same_firmware(one, board, bench, simulated=simulated, limit=limit)
+            lambda one: ledger_read.same_firmware(
+                one, board, bench, simulated=simulated, without=without, limit=limit
+            )
         )
 
     def _asked(self, question: Callable[[sqlite3.Connection], T]) -> T:
@@ -178,10 +207,13 @@ class Ledger:
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
-            self._ledger.close()
-            self._ledger, problems = ledger_making.make(self._output)
-            self.problems += problems
+            self._make_anew()
             return question(self._ledger)
+
+    def _make_anew(self) -> None:
+        self._ledger.close()
+        self._ledger, problems = ledger_making.make(self._output)
+        self.problems += problems
 
 
 def _existing(path: Path) -> tuple[sqlite3.Connection, list[str]]:

@@ -127,6 +127,7 @@ def _remake(output: Path, path: Path, damage: str) -> tuple[sqlite3.Connection, 
         )
     elif count > 1:  # the one that is there when a folder's first run is recorded is that run
         problems.insert(0, f"there was no ledger: one was made from {count} records")
+    _clear_log(path)  # of a ledger that is gone: SQLite would replay it into the new one
     new.replace(path)
     return open_file(path), problems
 
@@ -217,14 +218,17 @@ def _set_aside(path: Path) -> Path:
         number += 1
         kept = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}-{number}")
     path.replace(kept)
-    log, index = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))
+    log = path.with_name(f"{path.name}-wal")
     if log.is_file() and log.stat().st_size:
         log.replace(kept.with_name(f"{kept.name}-wal"))
-    log.unlink(missing_ok=True)
-    index.unlink(missing_ok=True)  # SQLite makes it anew from the log
     return kept
 
 
 def _clear(path: Path) -> None:
-    for end in ("", "-wal", "-shm", "-journal"):
+    path.unlink(missing_ok=True)
+    _clear_log(path)
+
+
+def _clear_log(path: Path) -> None:
+    for end in ("-wal", "-shm", "-journal"):
         path.with_name(f"{path.name}{end}").unlink(missing_ok=True)

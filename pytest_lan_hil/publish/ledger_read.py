@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -128,13 +128,20 @@ def measurements(
 
 
 def same_firmware(
-    ledger: sqlite3.Connection, board: str, bench: str, *, simulated: bool, limit: int
+    ledger: sqlite3.Connection,
+    board: str,
+    bench: str,
+    *,
+    simulated: bool,
+    without: Collection[str],
+    limit: int,
 ) -> dict[Subject, tuple[tuple[Sample, ...], ...]]:
     """The A/A history of a bench: what it measured of one firmware again and again.
 
     Args:
         ledger: The ledger.
         board, bench, simulated: Whose runs.
+        without: Images whose runs are left out: those that are compared count there already.
         limit: Only so many runs, the newest.
 
     Returns:
@@ -144,12 +151,13 @@ def same_firmware(
     """
     rows = ledger.execute(
         f"SELECT m.quantity, m.test, m.firmware_sha256, m.instrument, m.unit, m.statistic, {_SAMPLE}"
-        " FROM (SELECT number FROM runs WHERE board = ? AND bench = ? AND simulated = ? AND kind = 'run'"
-        "       AND replayed = 0 ORDER BY number DESC LIMIT ?) r"
+        " FROM (SELECT number, firmware_sha256 FROM runs WHERE board = ? AND bench = ? AND simulated = ?"
+        "       AND kind = 'run' AND replayed = 0 ORDER BY number DESC LIMIT ?) r"
         " CROSS JOIN measurements m ON m.run = r.number"
         " WHERE m.judged = 1 AND m.repeat = 0 AND m.firmware_sha256 <> ''"
+        f" AND r.firmware_sha256 NOT IN ({', '.join('?' * len(without))})"
         " ORDER BY m.run, m.place",
-        (board, bench, simulated, limit),
+        (board, bench, simulated, limit, *without),
     )
     groups: dict[Subject, dict[Any, list[Sample]]] = {}
     for quantity, test, firmware, instrument, unit, statistic, *figures in rows:

@@ -16,7 +16,6 @@ from pytest_lan_hil.model.comparison import (
     BaselineEvent,
     BaselineRow,
     Repeatability,
-    Sample,
     Subject,
 )
 from pytest_lan_hil.model.errors import InputError
@@ -34,7 +33,7 @@ from pytest_lan_hil.run.project import utc_now
 SAVED_RUNS = 20
 #: So many runs are compared with one at most.
 COMPARED_RUNS = 100
-# Among so many newest runs those of one firmware are looked for, and the bench's repeatability.
+# Among so many newest runs those of one firmware are looked for.
 _NEWEST = 200
 
 
@@ -86,10 +85,10 @@ def newest_setup(ledger: Ledger, board: str, bench: str | None) -> Setup:
         found = [run for side in sides for run in ledger.runs(side)]
     if not found:
         known = ", ".join(f"{place.board} on {place.bench}" for place in ledger.places()) or "none"
-        where = f" on bench {bench}" if bench else ""
+        where, option = (f" on bench {bench}", f" --bench {bench}") if bench else ("", "")
         raise InputError(
             f"the ledger {ledger.path} has no run of board {board}{where}; it has: {known}",
-            fix=f"pytest --board {board}, or name the folder of its runs with --hil-output DIR",
+            fix=f"pytest --board {board}{option}, or name the folder of its runs with --hil-output DIR",
         )
     return Setup.of(max(found, key=lambda run: run.number))
 
@@ -273,20 +272,15 @@ def from_file(path: Path) -> Measured:
 
 
 def repeatability(ledger: Ledger, setup: Setup, without: Collection[str]) -> dict[Subject, Repeatability]:
-    """How well a bench repeats itself, by the newest runs of its A/A history.
-
-    A run that repeated a test counts once, by its first repeat, because repeats share the run's conditions.
+    """How well a bench repeats itself, by the newest runs of its A/A history; see `Ledger.same_firmware`.
 
     Args:
         ledger: The ledger.
         setup: Whose runs.
         without: Images whose runs are compared, and count there already.
     """
-    groups: dict[Subject, dict[tuple[str, ...], list[Sample]]] = {}
-    for one in ledger.measurements(_of(setup, newest=_NEWEST)):
-        if one.repeat == 0 and one.firmware_sha256 and one.run.firmware_sha256 not in without:
-            groups.setdefault(one.subject, {}).setdefault(_means(one), []).append(one.sample)
-    return {subject: repeatability_of(found.values()) for subject, found in groups.items()}
+    groups = ledger.same_firmware(setup.board, setup.bench, simulated=setup.simulated, without=without)
+    return {subject: repeatability_of(found) for subject, found in groups.items()}
 
 
 def _of(setup: Setup, *, newest: int | None = None, from_number: int = 0) -> RunFilter:
@@ -300,10 +294,9 @@ def _of(setup: Setup, *, newest: int | None = None, from_number: int = 0) -> Run
 
 
 def runs_since(runs: Sequence[PastRun], base: Baseline) -> tuple[PastRun, ...]:
-    """Those that the baseline was not made from, if there are such; else all of them.
+    """Those that the baseline was not made from: none, if nothing was measured since.
 
     A baseline compared with its own runs always holds; only what was measured after it says anything new.
     """
     made_at = {event.firmware_sha256: event.at for event in base.events if event.firmware_sha256}
-    later = [run for run in runs if run.finished_at > made_at.get(run.firmware_sha256, "")]
-    return tuple(later or runs)
+    return tuple(run for run in runs if run.finished_at > made_at.get(run.firmware_sha256, ""))

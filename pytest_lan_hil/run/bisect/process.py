@@ -1,4 +1,4 @@
-"""A program whose output goes to a file, and and which is ended properly after Ctrl-C."""
+"""A program whose output goes to a file, and which is ended properly after Ctrl-C."""
 
 from __future__ import annotations
 

@@ -157,6 +157,17 @@ def test_accept_writes_anew_what_did_not_hold_with_its_reason(project: Project) 
     assert project.out.rstrip().endswith(": bigger model, +2 points")
 
 
+def test_accept_takes_what_check_looked_at_where_the_firmware_is_that_of_the_baseline(
+    project: Project,
+) -> None:
+    """Another test or bench changed the figures: old runs must not water the new ones down."""
+    project.saved(*runs(1, STEADY))
+    project.record(runs(21, SLOWER))
+    assert project.command("check") == 1
+    assert project.command("accept", "--reason", "longer input") == 0
+    assert project.values() == list(SLOWER)
+
+
 def test_accept_wants_a_reason(project: Project) -> None:
     project.saved(*runs(1, STEADY))
     assert project.command("accept") == 2

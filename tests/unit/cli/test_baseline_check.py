@@ -83,6 +83,13 @@ def test_the_verdict_and_how_it_ends(
     assert project.out.startswith("board nrf52840 on bench desk (real)\nbase: ")
 
 
+def test_a_baseline_checked_against_its_own_runs_is_said_to_tell_nothing(project: Project) -> None:
+    project.saved(*runs(1, STEADY))
+    assert "nothing was measured since the baseline was made" in project.json("check")["notes"][0]
+    project.record(runs(21, STEADY))
+    assert project.json("check")["notes"] == []
+
+
 def test_runs_that_can_not_tell_end_with_3_or_as_they_are_told_to(project: Project) -> None:
     project.saved(*runs(1, (10.0, 12.0, 8.0, 11.0, 9.0)))
     project.record(runs(21, (10.5, 9.0, 12.0), firmware="bb"))
@@ -355,7 +362,8 @@ def test_the_bench_is_the_newest_runs_unless_one_is_named(project: Project) -> N
     assert "several benches: desk, lab" in project.err
     assert project.command("show", "--bench", "lab") == 0
     assert project.command("save", "--bench", "attic") == 2
-    assert "no run of board nrf52840 on bench attic" in project.err
+    for said in ("no run of board nrf52840 on bench attic", "pytest --board nrf52840 --bench attic"):
+        assert said in project.err
 
 
 def test_the_folder_of_baselines_is_given_or_configured(

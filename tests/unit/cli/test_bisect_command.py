@@ -106,6 +106,16 @@ def test_what_can_not_be_searched_is_refused_and_leaves_nothing(commits, capsys,
     assert not (top / ".hil").exists()
 
 
+def test_a_folder_that_can_not_be_made_is_bad_input(commits, capsys):
+    top = commits("good1 bad1")
+    (top / "taken").write_text("")
+    output = ("--hil-output", "taken")
+    assert _run("bisect", "main~1", "main", *output, *BUILD) == 2
+    said = capsys.readouterr().err
+    assert f"making {top}/taken/bisect/" in said
+    assert "choose another folder with --hil-output DIR" in said
+
+
 def test_a_step_ends_as_git_bisect_run_wants_it(commits, capsys, tmp_path):
     commits("good1 bad1")
     good = tmp_path / "good.elf"

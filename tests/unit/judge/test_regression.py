@@ -114,6 +114,14 @@ class TestExact:
         assert found.kind is REGRESSED
         assert "+0.5 ms" in found.reason
 
+    def test_a_change_that_is_rounding_is_told_as_none(self):
+        exact = verdict((15.5312,), (15.53125,))
+        open_ended = verdict((2.1147,), (2.1147000000000005,), error=math.inf)
+        assert (exact.change, exact.change_low, exact.change_high) == (0.0, 0.0, 0.0)
+        assert open_ended.change == 0.0
+        assert "+0 % (not bounded)" in open_ended.reason
+        assert verdict((15.5312,), (15.5322,)).change == pytest.approx(0.001)
+
 
 class TestNoise:
     def test_a_bench_known_to_vary_is_believed_over_one_runs_values(self):

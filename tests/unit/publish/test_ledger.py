@@ -201,9 +201,12 @@ def test_the_history_of_one_firmware_is_in_groups(tmp_path: Path) -> None:
     )
     with Ledger.open(tmp_path) as ledger:
         found = ledger.same_firmware("nrf52840", "desk", simulated=False)
+        others = ledger.same_firmware("nrf52840", "desk", simulated=False, without={"aa" * 32})
         newest = ledger.same_firmware("nrf52840", "desk", simulated=False, limit=5)
     groups = {subject: [[one.value for one in group] for group in all_] for subject, all_ in found.items()}
     assert groups == {SPEED: [[10.0, 10.1, 10.2], [20.0, 20.1]]}
+    assert set(others) == {SPEED}
+    assert [[one.value for one in group] for group in others[SPEED]] == [[20.0, 20.1]]
     assert newest == {}, "of the newest five runs no two are alike"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from required import binary
 
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.publish.files import run_directory
-from pytest_lan_hil.publish.ledger import LEDGER_NAME, Ledger
+from pytest_lan_hil.publish.ledger import LEDGER_NAME, Ledger, RunFilter
 from pytest_lan_hil.publish.ledger_making import UNRECORDED_NAME, announce
 from pytest_lan_hil.publish.record import write_record
 from pytest_lan_hil.publish.store import store
@@ -204,6 +206,56 @@ def test_records_without_a_ledger_make_one(tmp_path: Path) -> None:
     with Ledger.open(tmp_path) as ledger:
         assert ledger.problems == ["there was no ledger: one was made from 3 records"]
         assert [run.run_id for run in ledger.runs()] == [past(number).run_id for number in (1, 2, 3)]
+
+
+def test_the_log_of_a_ledger_that_is_gone_does_not_get_into_the_new_one(tmp_path: Path) -> None:
+    """A log beside a file is replayed into it: rows come back whose records are gone, without their index."""
+    record_all(tmp_path, [past(number) for number in range(1, 20)])
+    with Ledger.open(tmp_path) as ledger:
+        assert len(ledger.runs()) == 19
+    record_all(tmp_path, [past(number) for number in range(20, 30)])
+    path = tmp_path / LEDGER_NAME
+    assert path.with_name(f"{path.name}-wal").stat().st_size > 0
+    path.unlink()
+    for number in range(1, 10):
+        shutil.rmtree(run_directory(tmp_path, past(number).run_id))
+    kept = [past(number).run_id for number in range(10, 30)]
+    with Ledger.open(tmp_path) as ledger:
+        assert [run.run_id for run in ledger.runs()] == kept
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def hole_in_the_measurements(path: Path) -> None:
+    """Damage that only shows when measurements are read: the newest page of their table."""
+    with contextlib.closing(sqlite3.connect(path)) as raw:
+        (root,) = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'measurements'").fetchone()
+        (size,) = raw.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as stream:
+        stream.seek((root - 1) * size)
+        stream.write(bytes(range(256)) * (size // 256))
+
+
+def test_damage_that_shows_while_measurements_are_read_is_mended_too(tmp_path: Path) -> None:
+    record_all(tmp_path, [past(number) for number in range(1, 4)])
+    recorded(tmp_path)
+    hole_in_the_measurements(tmp_path / LEDGER_NAME)
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.problems == []
+        assert [one.run.run_id for one in ledger.each_measurement()] == [past(n).run_id for n in (1, 2, 3)]
+        assert "the ledger was damaged (" in ledger.problems[0]
+
+
+def test_damage_is_told_where_numbers_of_runs_may_have_changed(tmp_path: Path) -> None:
+    record_all(tmp_path, [past(number) for number in range(1, 4)])
+    recorded(tmp_path)
+    hole_in_the_measurements(tmp_path / LEDGER_NAME)
+    with Ledger.open(tmp_path) as ledger:
+        with pytest.raises(InputError, match="damaged while it was read") as caught:
+            list(ledger.each_measurement(RunFilter(from_number=2)))
+        assert "run the same command again" in caught.value.fix
+    with Ledger.open(tmp_path) as ledger:
+        assert len(list(ledger.each_measurement(RunFilter(from_number=2)))) == 2
 
 
 def test_a_folders_first_run_says_nothing_of_the_new_ledger(tmp_path: Path) -> None:
