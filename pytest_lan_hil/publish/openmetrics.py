@@ -237,8 +237,8 @@ def bound_label(bound: float) -> str:
 def _budget_families(
     record: RunRecord, quantity: Quantity, labels: Labels, at: float | None
 ) -> Iterator[Metric]:
-    """The loosest budget per statistic: several tests may set their own, each for its load, but the figure beside
-    it is pooled over them; held against the tightest, it would break a limit that no test broke.
+    """The loosest budget per statistic: several tests may set their own, each for its load, but the figure
+    beside it is pooled over them; held against the tightest, it would break a limit that no test broke.
     """
     limits: dict[str, list[float]] = {}
     for test in record.tests:
