@@ -10,9 +10,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pytest_lan_hil.model.errors import InputError
+from pytest_lan_hil.publish import strict_json
 
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
 _SAVE = "lan-hil baseline save --board {board}"
@@ -41,7 +42,7 @@ def load(path: Path, version: int) -> Table:
             + _SAVE.format(board=_board_of(path)),
         )
     try:
-        tree = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        tree = strict_json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"baseline {path} is not JSON: {error or 'it is nested too deeply'}",
@@ -76,18 +77,6 @@ def _of_version(tree: object, path: Path, version: int) -> Table:
 def _board_of(path: Path) -> str:
     """What the file's name says of a board; bench names may have dots too, so this is for messages only."""
     return path.name.partition(".")[0] or "NAME"
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a number")
 
 
 class Table:

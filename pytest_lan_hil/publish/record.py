@@ -17,12 +17,13 @@ from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pytest_lan_hil.model.errors import InputError, MeasurementInvalid
 from pytest_lan_hil.model.record import SCHEMA_VERSION, RunRecord
+from pytest_lan_hil.publish import strict_json
 from pytest_lan_hil.publish.files import RECORD_NAME, write_atomically
 
 SCHEMA_ID = "https://pytest-lan-hil.invalid/schema/run-record-1.json"
@@ -139,7 +140,7 @@ def from_json(text: str, *, origin: str = "run record") -> RunRecord:
         InputError: See `read_record`; `origin` names the source in the message.
     """
     try:
-        tree = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        tree = strict_json.loads(text)
     except ValueError as error:
         raise InputError(
             f"{origin} is not JSON: {error}", fix="name a record.json that a run wrote"
@@ -169,18 +170,6 @@ def from_json(text: str, *, origin: str = "run record") -> RunRecord:
             + (f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""),
             fix="compare it with docs/reference/run-record.schema.json",
         ) from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _opened(value: Any, key: str = "") -> Any:

@@ -234,7 +234,7 @@ def _edited(**changes: Any) -> str:
         ('{"a": 1}', "not a run record", "run-record.md"),
         ("[]", "not a run record", "run-record.md"),
         ('{"run_id": "a", "run_id": "b", "schema_version": 1}', "'run_id' is there twice", "record.json"),
-        ('{"run_id": "a", "schema_version": NaN}', "NaN is not JSON", "record.json"),
+        ('{"run_id": "a", "schema_version": NaN}', "NaN is not a number that JSON has", "record.json"),
         (
             _edited(schema_version=0),
             "schema version 0, this version of pytest-lan-hil reads 1",
