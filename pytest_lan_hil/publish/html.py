@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from pytest_lan_hil.measure.envelope import Envelope
 from pytest_lan_hil.model.measurement import Measurement, Outcome
@@ -29,6 +26,7 @@ from pytest_lan_hil.publish.confusion import ConfusionRow, confusion_rows
 from pytest_lan_hil.publish.explain import Line, budget_of
 from pytest_lan_hil.publish.files import HTML_NAME, write_atomically
 from pytest_lan_hil.publish.numbers import title_of
+from pytest_lan_hil.publish.pages import page_template
 from pytest_lan_hil.publish.rows import (
     SIMULATED_LABEL,
     Row,
@@ -79,7 +77,7 @@ def write_report(record: RunRecord, waveforms: Mapping[str, Envelope], directory
 def render_html(record: RunRecord, waveforms: Mapping[str, Envelope]) -> str:
     """The page as text. Equal records give equal bytes."""
     views = _views(record, waveforms)
-    return _template().render(
+    return page_template("report.html.j2").render(
         record=record,
         rows=run_rows(record),
         compared=run_comparisons(record),
@@ -135,15 +133,3 @@ def _view(test: TestRecord, number: int, waveform: Envelope | None, repeat: str)
         message=message_lines(test),
         confusion=confusion_rows(test.confusion),
     )
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("pytest_lan_hil.publish"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")

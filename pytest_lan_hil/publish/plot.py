@@ -11,13 +11,13 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from pytest_lan_hil.measure.windows import high_spans
 from pytest_lan_hil.model.capture import Capture
 from pytest_lan_hil.model.errors import InputError
 from pytest_lan_hil.publish.files import write_atomically
+from pytest_lan_hil.publish.pages import page_template
 from pytest_lan_hil.publish.rows import SIMULATED_LABEL
 from pytest_lan_hil.publish.svg import COLUMNS, POWER_UNITS, Columns, Series, draw_series, scale_for
 
@@ -118,14 +118,7 @@ def _limits(lows: Sequence[float], highs: Sequence[float], factor: float) -> tup
 
 
 def _page(capture: Capture, plot: Plot) -> str:
-    environment = Environment(
-        loader=PackageLoader("pytest_lan_hil.publish"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("plot.html.j2").render(
+    return page_template("plot.html.j2").render(
         plot=plot,
         capture=capture,
         drawing=draw_series(_series(capture, plot), name=plot.title, identifier="power"),

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pytest_lan_hil.publish.files import write_atomically
+from pytest_lan_hil.publish.pages import page_template
 from pytest_lan_hil.publish.rows import SIMULATED_LABEL
 from pytest_lan_hil.publish.trend_svg import STYLE, panel, svg_file
 from pytest_lan_hil.publish.trend_text import change_lines
@@ -31,15 +31,8 @@ def write_page(trends: Sequence[Trend], path: Path) -> Path:
     Raises:
         InputError: The file can't be written.
     """
-    environment = Environment(
-        loader=PackageLoader("pytest_lan_hil.publish"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     places = groupby(trends, key=lambda trend: (trend.board, trend.bench, trend.simulated))
-    text = environment.get_template("trends.html.j2").render(
+    text = page_template("trends.html.j2").render(
         places=[
             {"board": board, "bench": bench, "simulated": simulated, "trends": list(group)}
             for (board, bench, simulated), group in places
